@@ -1,0 +1,89 @@
+# One definition of every check: CI and people run the same targets. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PAGE := src/callboard/delivery/web/dist/index.html
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test check quick lint unit bench lock wheel clean browser
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.run $(PAGE) ## Install callboard into .venv and build the page (idempotent)
+
+setup-dev: $(VENV)/.dev $(PAGE) browser ## The same, with what tests and checks need
+
+demo: setup ## Start everything with simulated traffic and print the board's URL
+	@$(BIN)/callboard demo $(ARGS)
+
+test: check ## Run every check and every test; what CI runs
+
+check: setup-dev lint ## The definition of done: lint, types, contracts, all tests
+	@$(BIN)/pytest
+	@npm --prefix web run --silent test
+
+quick: $(VENV)/.dev lint unit ## Lint, types, contracts, unit and property tests: after every change
+
+lint:
+	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >.mypy_cache/imports.log || { cat .mypy_cache/imports.log; exit 1; }
+
+unit:
+	@$(BIN)/pytest -q src tests/unit tests/property
+
+bench: setup-dev ## Measure: one report per file in benchmarks/
+	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+wheel: setup-dev ## Build sdist and wheel, the built page inside
+	@$(BIN)/python -m build --no-isolation --outdir dist
+
+lock: $(VENV)/.dev ## Resolve the dependencies anew and write requirements/ with hashes
+	@$(BIN)/uv pip compile pyproject.toml --upgrade --extra embedded --group build \
+	  --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet \
+	  --custom-compile-command 'make lock' -o requirements/run.txt
+	@$(BIN)/uv pip compile pyproject.toml --upgrade --extra embedded --group build --group dev \
+	  --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet \
+	  --custom-compile-command 'make lock' -c requirements/run.txt -o requirements/dev.txt
+
+clean: ## Remove what the other targets made, data of demos included
+	@rm -rf $(VENV) dist web/node_modules $(dir $(PAGE)) .callboard test-artifacts
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "callboard needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	@echo "installing callboard and its dependencies into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "installing what tests need into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(PAGE): $(WEB_SOURCES)
+	@command -v npm >/dev/null || { echo "the page is built by npm: install Node.js 20"; exit 1; }
+	@echo "building the page ..."
+	@npm ci --prefix web --ignore-scripts --no-audit --no-fund --silent
+	@npm --prefix web run --silent build
+	@touch $@
+
+browser:
+	@command -v chromium >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing Chromium for the page's tests ..."; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else \
+	    echo "the page's tests need Chromium: install it (Debian: apt-get install chromium)"; \
+	    exit 1; \
+	  fi; }

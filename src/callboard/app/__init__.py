@@ -1,0 +1,1 @@
+"""Where everything meets: the composition root and the lifecycle."""

@@ -1,0 +1,98 @@
+"""Store and views in the shapes that projection and delivery ask for.
+
+Packages on one level never import each other; what each needs of its neighbours is a protocol
+of its own, and these few lines are where they meet.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from callboard.clock import Clock
+from callboard.domain.changes import ChangeBatch, ClusterTime
+from callboard.domain.contributions import Bucket
+from callboard.domain.queries import CallQuery
+from callboard.store.changes import read_changes
+from callboard.store.database import MongoDatabase
+from callboard.store.figures import FigureStore
+from callboard.store.reads import Calls, Campaigns
+
+__all__ = ["ProjectionSource", "StoreReads"]
+
+Document = dict[str, Any]
+
+
+class ProjectionSource:
+    """What the projector reads: snapshots of the truth, and its changes."""
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._database = database
+        self._calls = Calls(database)
+        self._campaigns = Campaigns(database)
+
+    async def all_calls(self) -> tuple[ClusterTime, AsyncIterator[Document]]:
+        """Return every call as of one cluster time."""
+        return await self._calls.all_snapshot()
+
+    async def active_calls(self) -> tuple[ClusterTime, AsyncIterator[Document]]:
+        """Return the calls alive at one cluster time."""
+        return await self._calls.active_snapshot()
+
+    async def campaigns(self) -> tuple[ClusterTime, AsyncIterator[Document]]:
+        """Return every campaign as of one cluster time."""
+        return await self._campaigns.snapshot()
+
+    def changes(
+        self, token: Mapping[str, Any] | None, after: ClusterTime | None
+    ) -> AsyncIterator[ChangeBatch]:
+        """Yield change batches."""
+        return read_changes(self._database, token=token, after=after)
+
+
+class StoreReads:
+    """What delivery reads and writes of MongoDB."""
+
+    def __init__(self, database: MongoDatabase, figures: FigureStore, clock: Clock) -> None:
+        self._calls = Calls(database)
+        self._campaigns = Campaigns(database)
+        self._figures = figures
+        self._clock = clock
+
+    async def page(self, query: CallQuery) -> tuple[list[Document], str | None]:
+        """Return one page of calls and the cursor of the next."""
+        return await self._calls.page(query)
+
+    async def call(self, sid: str) -> Document:
+        """Return a call."""
+        return await self._calls.one(sid)
+
+    async def active_calls(self) -> list[Document]:
+        """Return the calls alive now."""
+        return await self._calls.active()
+
+    async def campaign(self, campaign_id: str) -> Document:
+        """Return a campaign document."""
+        return await self._campaigns.one(campaign_id)
+
+    async def campaigns(self) -> tuple[Any, AsyncIterator[Document]]:
+        """Return every campaign document."""
+        return await self._campaigns.snapshot()
+
+    async def create_campaign(self, campaign_id: str, fields: Mapping[str, Any]) -> None:
+        """Store a new campaign."""
+        await self._campaigns.create(campaign_id, fields, self._clock.now())
+
+    async def change_campaign(self, campaign_id: str, fields: Mapping[str, Any]) -> None:
+        """Change a campaign."""
+        await self._campaigns.change(campaign_id, fields, self._clock.now())
+
+    async def days(self, first: str, last: str, campaign_id: str | None) -> list[Document]:
+        """Return daily figures."""
+        return await self._figures.days(first, last, campaign_id)
+
+    async def campaign_figures(self) -> dict[str, Document]:
+        """Return every campaign's counters."""
+        return await self._figures.campaigns()
+
+    async def figures(self, buckets: Sequence[Bucket]) -> dict[Bucket, Document]:
+        """Return stored figures."""
+        return await self._figures.read(buckets)

@@ -1,0 +1,215 @@
+"""The composition root: the only place that knows every part."""
+
+import asyncio
+import os
+import secrets
+import socket
+from dataclasses import dataclass, field
+
+import structlog
+
+from callboard.app.adapters import ProjectionSource, StoreReads
+from callboard.app.keys import first_admin_key, parse_keys
+from callboard.app.lifecycle import Background, Lifecycle, Service
+from callboard.app.web import WebServer
+from callboard.clock import Clock
+from callboard.delivery.api.context import Context
+from callboard.delivery.application import application
+from callboard.delivery.auth import ApiKey, Gate
+from callboard.delivery.board import BoardReads
+from callboard.delivery.replica import Replica
+from callboard.delivery.sockets import Sockets
+from callboard.domain.webhooks import InboxEntry
+from callboard.embedded.mongod import EmbeddedMongo
+from callboard.embedded.valkey import EmbeddedValkey
+from callboard.ingest.accept import TwilioAcceptor
+from callboard.ingest.batcher import Batcher
+from callboard.ingest.routes import webhook_routes
+from callboard.keyspaces import CAMPAIGNS, LIVE, SUMMARY, VIEWS
+from callboard.projection.board import Board, Publishers
+from callboard.projection.projector import Projector
+from callboard.settings import Settings
+from callboard.store import database as mongo
+from callboard.store.access import AccessStore
+from callboard.store.facts import FactStore
+from callboard.store.figures import FigureStore
+from callboard.store.leader import Lease
+from callboard.views import connection as redis
+from callboard.views.publisher import Publisher
+from callboard.views.reader import ViewReader
+
+__all__ = ["Server"]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Server:
+    """A whole callboard in one process."""
+
+    settings: Settings
+    clock: Clock
+    host: str
+    port: int
+    made_key: str | None = None
+    """The admin key's text when this start made it; shown once, never logged."""
+    failed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a service has failed for good and the process should stop."""
+    _lifecycles: list[Lifecycle] = field(default_factory=list)
+    _web: WebServer | None = None
+
+    @property
+    def url(self) -> str:
+        """Return where the board is served."""
+        return self._web.url if self._web else f"http://{self.host}:{self.port}"
+
+    async def start(self) -> None:
+        """Start everything; returns when webhooks are taken and the board is served.
+
+        Raises:
+            ConfigurationError: the operator must act first.
+            Unavailable: an engine of theirs does not answer.
+        """
+        self.settings.require_safe_for(self.host)
+        self._web = WebServer(self.host, self.port)
+        self._web.bind()
+        try:
+            database, client = await self._engines()
+            await self._services(self._web, database, client)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _engines(self) -> tuple[mongo.MongoDatabase, redis.RedisClient]:
+        """Start or find MongoDB and Redis."""
+        settings = self.settings
+        embedded: list[Service] = []
+        embedded_mongo = embedded_valkey = None
+        if settings.mongodb_url is None:
+            embedded_mongo = EmbeddedMongo(settings.data_dir, self.clock)
+            embedded.append(embedded_mongo)
+        if settings.redis_url is None:
+            embedded_valkey = EmbeddedValkey(settings.data_dir, self.clock)
+            embedded.append(embedded_valkey)
+        await self._run(embedded)
+        if embedded:
+            names = [service.name for service in embedded]
+            _log.info("engines.started", engines=names, data=str(settings.data_dir.resolve()))
+        mongo_url = embedded_mongo.url if embedded_mongo else _secret(settings.mongodb_url)
+        database = mongo.connect(mongo_url)
+        await mongo.prepare(database)
+        if embedded_valkey:
+            client = await redis.connect(embedded_valkey.url, embedded_valkey.password)
+        else:
+            password = _secret(settings.redis_password) or None
+            client = await redis.connect(_secret(settings.redis_url), password)
+        await self._run([_Connections(database, client)])
+        return database, client
+
+    async def _services(
+        self, web: WebServer, database: mongo.MongoDatabase, client: redis.RedisClient
+    ) -> None:
+        """Build the pipe from its end to its beginning, and start it in that order."""
+        settings, clock, zone = self.settings, self.clock, self.settings.zone
+        figures = FigureStore(database, zone)
+        publishers = Publishers(
+            Publisher(client, LIVE), Publisher(client, CAMPAIGNS), Publisher(client, SUMMARY)
+        )
+        board = Board(publishers, zone, clock)
+        lease = Lease(database, _owner(), settings.lease_ms)
+        projector = Projector(ProjectionSource(database), figures, lease, board, clock)
+        replicas = {
+            space.name: Replica(
+                space.name, ViewReader(client, space), clock, settings.delta_log_length
+            )
+            for space in VIEWS
+        }
+        truth = StoreReads(database, figures, clock)
+        reads = BoardReads(replicas, truth, zone, clock)
+        gate = Gate(
+            await self._keys(database),
+            await AccessStore(database).session_secret(),
+            clock,
+            enabled=settings.auth == "on",
+        )
+        sockets = Sockets(reads, gate, settings.origins)
+        batcher: Batcher[InboxEntry] = Batcher(
+            FactStore(database).commit,
+            batch_length_max=settings.batch_length_max,
+            waiting_max=settings.waiting_max,
+        )
+        twilio = TwilioAcceptor(
+            batcher.submit,
+            clock,
+            auth_token=_secret(settings.twilio_auth_token) or None,
+            check_signatures=settings.webhook_signatures == "on",
+            public_url=lambda: settings.public_url or web.url,
+        )
+
+        async def readiness() -> dict[str, str]:
+            return {
+                f"view:{name}": "no projector vouches for it"
+                for name, replica in replicas.items()
+                if not replica.vouched
+            }
+
+        context = Context(reads, truth, gate, clock, settings.timezone, readiness)
+        webhooks = webhook_routes(twilio, body_bytes_max=settings.webhook_bytes_max)
+        web.app = application(context, sockets.server, webhooks, settings.origins)
+        runs = {
+            "projector": projector.run,
+            **{f"replica:{name}": replica.run for name, replica in replicas.items()},
+            "sockets": sockets.run,
+            "batcher": batcher.run,
+        }
+        background = [Background(name, run, clock, self.failed) for name, run in runs.items()]
+        await self._run([*background, web])
+
+    async def _keys(self, database: mongo.MongoDatabase) -> list[ApiKey]:
+        """Return who may come in; makes the first admin key when nobody is named."""
+        if self.settings.auth == "off":
+            return []
+        named = _secret(self.settings.api_keys)
+        if named:
+            return parse_keys(named)
+        key, self.made_key = await first_admin_key(AccessStore(database))
+        return [key]
+
+    async def _run(self, services: list[Service]) -> None:
+        lifecycle = Lifecycle(services, drain_s=self.settings.drain_s)
+        self._lifecycles.append(lifecycle)
+        await lifecycle.start()
+
+    async def stop(self) -> None:
+        """Stop everything in reverse: the web first, the engines last."""
+        while self._lifecycles:
+            await self._lifecycles.pop().stop()
+
+
+class _Connections:
+    """The drivers' connections, closed after everybody who uses them."""
+
+    name = "connections"
+
+    def __init__(self, database: mongo.MongoDatabase, client: redis.RedisClient) -> None:
+        self._database = database
+        self._client = client
+
+    async def start(self) -> None:
+        """They are open already."""
+
+    async def stop(self) -> None:
+        """Close them."""
+        await self._client.aclose()
+        await self._database.client.close()
+
+
+def _secret(value: object) -> str:
+    """Return a secret's text, empty when it is unset."""
+    read = getattr(value, "get_secret_value", None)
+    return read() if read is not None else ""
+
+
+def _owner() -> str:
+    """Name this process for the lease: host, pid, and a nonce, since pids come again."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

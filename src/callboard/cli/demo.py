@@ -1,0 +1,147 @@
+"""`callboard demo`: a whole callboard with made-up traffic, in one command."""
+
+import asyncio
+import fcntl
+import secrets
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import click
+import uvloop
+from pydantic import SecretStr
+
+from callboard.app.compose import Server
+from callboard.cli.serve import run_server
+from callboard.cli.traffic import Target, play
+from callboard.clock import Clock, SystemClock
+from callboard.errors import ConfigurationError
+from callboard.observe.logs import configure_logs
+from callboard.settings import Settings, is_loopback, load_settings
+from callboard.simulator.scenario import ScenarioOptions
+
+__all__ = ["demo"]
+
+_DEMOS_AT_ONCE_MAX = 9
+
+
+@dataclass(frozen=True, slots=True)
+class DemoTraffic:
+    """What is played, and for how long."""
+
+    options: ScenarioOptions
+    duration_s: float | None
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address.")
+@click.option("--port", default=0, help="Port; by default 8000 or, if taken, a free one.")
+@click.option("--concurrent", default=50, show_default=True, help="Calls alive at once.")
+@click.option("--speed", default=1.0, show_default=True, help="2 plays twice as fast.")
+@click.option("--duration", type=float, help="Stop placing calls after so many seconds, and end.")
+@click.option("--seed", type=int, help="Play this very scenario; default: a new one each time.")
+@click.option("--faults/--no-faults", default=True, help="Duplicates and disorder, as in life.")
+def demo(  # noqa: PLR0913  (one argument per command line option)
+    host: str,
+    port: int,
+    concurrent: int,
+    speed: float,
+    duration: float | None,
+    seed: int | None,
+    *,
+    faults: bool,
+) -> None:
+    """Start everything with simulated, signed Twilio traffic and print the board's URL.
+
+    Runs on a database of its own that is emptied at each start, never on yours.
+    """
+    if not is_loopback(host):
+        message = f"the demo has no sign-in, so it only listens on loopback addresses, not {host}"
+        raise ConfigurationError(message)
+    options = ScenarioOptions(
+        seed=seed if seed is not None else secrets.randbits(31),
+        concurrent_calls=concurrent,
+        speed=speed,
+        duplicate_rate=0.03 if faults else 0.0,
+        disorder_rate=0.03 if faults else 0.0,
+    )
+    base = load_settings()
+    configure_logs(base.log_format, base.log_level)
+    folder, lock = _claim_folder(base.data_dir)
+    try:
+        settings = _demo_settings(base, folder)
+        traffic = DemoTraffic(options, duration)
+        code = uvloop.run(_run(settings, host, _port(port), traffic))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.close()
+    sys.exit(code)
+
+
+def _demo_settings(base: Settings, folder: Path) -> Settings:
+    """Return settings that touch nothing of the operator's."""
+    return base.model_copy(
+        update={
+            "mongodb_url": None,
+            "redis_url": None,
+            "public_url": None,
+            "data_dir": folder,
+            "auth": "off",
+            "webhook_signatures": "on",
+            "twilio_auth_token": SecretStr(secrets.token_hex(16)),
+        }
+    )
+
+
+async def _run(settings: Settings, host: str, port: int, traffic: DemoTraffic) -> int:
+    clock: Clock = SystemClock()
+
+    async def until(server: Server, stop: asyncio.Event) -> None:
+        print(f"\n  callboard is live: {server.url}/\n\n  Ctrl-C ends it.\n", flush=True)
+        token = settings.twilio_auth_token
+        target = Target(server.url, server.url, token.get_secret_value() if token else "", None)
+        report = await play(target, traffic.options, clock, until_s=traffic.duration_s, stop=stop)
+        print(
+            f"  {report.started_calls} calls, {report.accepted} webhooks acknowledged, "
+            f"{report.failed + sum(report.refused.values())} not.",
+            flush=True,
+        )
+
+    return await run_server(settings, host, port, until)
+
+
+def _port(wished: int) -> int:
+    """Return the wished port, else 8000 if it is free, else 0 for any free one."""
+    from callboard.embedded.child import is_free  # noqa: PLC0415  (only the demo needs it)
+
+    if wished:
+        return wished
+    return 8000 if is_free(8000) else 0
+
+
+def _claim_folder(data_dir: Path) -> tuple[Path, IO[str]]:
+    """Return an empty folder that no other running demo uses.
+
+    Raises:
+        ConfigurationError: it cannot be made, or too many demos run already.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        for number in range(1, _DEMOS_AT_ONCE_MAX + 1):
+            lock = (data_dir / f"demo-{number}.lock").open("w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                continue
+            folder = data_dir / f"demo-{number}"
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
+            return folder, lock
+    except OSError as error:
+        message = f"CALLBOARD_DATA_DIR cannot be used: {error}"
+        raise ConfigurationError(message) from error
+    message = f"{_DEMOS_AT_ONCE_MAX} demos run already: end one of them"
+    raise ConfigurationError(message)

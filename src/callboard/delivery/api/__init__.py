@@ -1,0 +1,1 @@
+"""The REST API, by the contract: one module per noun."""

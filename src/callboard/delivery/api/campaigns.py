@@ -1,0 +1,95 @@
+"""`/api/campaigns`: their status, and writing them."""
+
+import secrets
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from callboard.delivery.api.context import Context, context_of, reader, writer
+from callboard.delivery.board import Answer
+from callboard.delivery.conditional import answer
+from callboard.errors import MalformedPayload
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/campaigns", tags=["campaigns"])
+
+_STATUS_MAX_AGE_S = 30
+
+CampaignState = Literal["draft", "active", "paused", "completed"]
+CampaignId = Annotated[str, Path(min_length=1, max_length=200)]
+
+
+class CampaignChange(BaseModel):
+    """What of a campaign may be changed; all optional."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    name: str | None = Field(None, min_length=1, max_length=200)
+    status: CampaignState | None = None
+    total_contacts: int | None = Field(None, alias="totalContacts", ge=0, le=10_000_000)
+
+
+class NewCampaign(CampaignChange):
+    """A campaign to be created."""
+
+    id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    name: str = Field(min_length=1, max_length=200)
+    status: CampaignState = "active"
+
+
+@router.get("", dependencies=[Depends(reader)])
+async def list_campaigns(request: Request) -> Response:
+    """Return every campaign with its status, by name."""
+    context = context_of(request)
+    return _answer(request, context, await context.reads.campaign_list())
+
+
+@router.get("/{campaign_id}", dependencies=[Depends(reader)])
+@router.get("/{campaign_id}/status", dependencies=[Depends(reader)])
+async def campaign_status(request: Request, campaign_id: CampaignId) -> Response:
+    """Return one campaign's status."""
+    context = context_of(request)
+    if "no-cache" in request.headers.get("cache-control", ""):
+        await context.reads.refresh(context.reads.campaigns)
+    return _answer(request, context, await context.reads.campaign(campaign_id))
+
+
+@router.post("", status_code=201, dependencies=[Depends(writer)])
+async def create_campaign(request: Request, campaign: NewCampaign) -> Response:
+    """Create a campaign; without an `id` it gets one."""
+    context = context_of(request)
+    campaign_id = campaign.id or f"camp_{secrets.token_hex(8)}"
+    fields = campaign.model_dump(by_alias=True, exclude={"id"})
+    await context.records.create_campaign(campaign_id, fields)
+    body = orjson.dumps({"campaignId": campaign_id, **fields})
+    headers = {"Location": f"/api/campaigns/{campaign_id}", "Cache-Control": "no-store"}
+    return Response(body, 201, headers, "application/json")
+
+
+@router.patch("/{campaign_id}", dependencies=[Depends(writer)])
+async def change_campaign(
+    request: Request, campaign_id: CampaignId, change: CampaignChange
+) -> Response:
+    """Change some fields of a campaign."""
+    context = context_of(request)
+    fields = change.model_dump(by_alias=True, exclude_unset=True)
+    if not fields:
+        message = "the body names no field to change"
+        raise MalformedPayload(message, field="body")
+    await context.records.change_campaign(campaign_id, fields)
+    body = orjson.dumps({"campaignId": campaign_id, **fields})
+    return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
+
+
+def _answer(request: Request, context: Context, found: Answer) -> Response:
+    return answer(
+        request,
+        found.body,
+        found.tag,
+        max_age_s=_STATUS_MAX_AGE_S,
+        clock=context.clock,
+        cache=found.cache,
+    )

@@ -1,0 +1,222 @@
+"""What the API and the sockets read: replicas when somebody vouches for them, else MongoDB.
+
+One method per thing people ask for, each answering body, tag and where it came from.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from callboard.clock import Clock, isoformat_z
+from callboard.delivery.conditional import content_tag, position_tag
+from callboard.delivery.replica import Replica
+from callboard.domain.calls import shown_call
+from callboard.domain.contributions import Bucket, day_of
+from callboard.domain.metrics import campaign_status, summary, total_of
+from callboard.errors import CampaignNotFound, ViewsUnavailable
+
+__all__ = ["Answer", "BoardReads", "Truth"]
+
+Document = dict[str, Any]
+
+_PERIOD_DAYS = {"yesterday": (1, 1), "7d": (6, 0), "30d": (29, 0)}
+"""First and last day of a period, in days back from today; both included."""
+
+
+class Truth(Protocol):
+    """MongoDB, for what no view holds and for when nobody vouches for one."""
+
+    async def active_calls(self) -> list[Document]:
+        """Return the calls alive now."""
+
+    async def campaign(self, campaign_id: str) -> Document:
+        """Return a campaign document; raises CampaignNotFound."""
+
+    async def campaigns(self) -> tuple[Any, AsyncIterator[Document]]:
+        """Return every campaign document."""
+
+    async def days(self, first: str, last: str, campaign_id: str | None) -> list[Document]:
+        """Return daily figures, oldest first."""
+
+    async def campaign_figures(self) -> dict[str, Document]:
+        """Return every campaign's all-time counters."""
+
+    async def figures(self, buckets: Sequence[Bucket]) -> dict[Bucket, Document]:
+        """Return stored figures by bucket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A rendered body, its strong tag, and where it came from."""
+
+    body: bytes
+    tag: str
+    cache: str
+
+
+class BoardReads:
+    """Reads of the board."""
+
+    def __init__(
+        self, replicas: Mapping[str, Replica], truth: Truth, zone: ZoneInfo, clock: Clock
+    ) -> None:
+        self.live = replicas["live"]
+        self.campaigns = replicas["campaign"]
+        self.summary = replicas["summary"]
+        self._truth = truth
+        self._zone = zone
+        self._clock = clock
+        self._rendered: dict[str, Answer] = {}
+
+    def today(self) -> str:
+        """Return the local date it is now."""
+        return day_of(self._clock.now(), self._zone)
+
+    async def refresh(self, replica: Replica) -> None:
+        """Bring a replica up to what its projector has published by now (`no-cache`)."""
+        with contextlib.suppress(ViewsUnavailable):  # the read itself then goes to MongoDB
+            await replica.sync()
+
+    def active_payload(self, campaign_id: str | None = None) -> Document:
+        """Return the live calls of the replica, newest first, at its position."""
+        calls = [
+            call
+            for call in self.live.items.values()
+            if campaign_id is None or call["campaignId"] == campaign_id
+        ]
+        return _active(calls, self.live.at, self.live.position.as_json())
+
+    async def active(self, campaign_id: str | None) -> Answer:
+        """Return the live calls."""
+        if self.live.vouched:
+            tag = position_tag(self.live.position)
+            return self._render(
+                f"active:{campaign_id}", tag, lambda: self.active_payload(campaign_id)
+            )
+        found = [shown_call(document) for document in await self._truth.active_calls()]
+        calls = [call for call in found if campaign_id in (None, call["campaignId"])]
+        return _bypass(_active(calls, isoformat_z(self._clock.now()), None))
+
+    async def summary_of(self, period: str) -> Answer:
+        """Return the summary of today, yesterday, 7d or 30d."""
+        if period == "today":
+            return await self._today()
+        first, last = _PERIOD_DAYS[period]
+        now = self._clock.now()
+        days = await self._truth.days(
+            day_of(now, self._zone, days_back=first), day_of(now, self._zone, days_back=last), None
+        )
+        body = summary(total_of(days), await self._active_count())
+        rendered = orjson.dumps({"summary": body, "period": period, "last_updated": None})
+        return Answer(rendered, content_tag(rendered), "MISS")
+
+    def today_payload(self) -> Document:
+        """Return today's summary of the replica at its position."""
+        body = {**self.summary.items["today"]}
+        return {
+            "summary": body,
+            "period": "today",
+            "last_updated": self.summary.at,
+            "position": self.summary.position.as_json(),
+        }
+
+    async def _today(self) -> Answer:
+        if self.summary.vouched and "today" in self.summary.items:
+            return self._render("today", position_tag(self.summary.position), self.today_payload)
+        today = Bucket(day_of(self._clock.now(), self._zone), None)
+        counted = await self._truth.figures([today])
+        body = summary(total_of(counted.values()), await self._active_count())
+        at = isoformat_z(self._clock.now())
+        named = {"day": today.day, "timezone": self._zone.key, **body}
+        return _bypass({"summary": named, "period": "today", "last_updated": at, "position": None})
+
+    async def _active_count(self) -> int:
+        if self.live.vouched:
+            return len(self.live.items)
+        return len(await self._truth.active_calls())
+
+    async def campaign_list(self) -> Answer:
+        """Return the status of every campaign, by name."""
+        if self.campaigns.vouched:
+            tag = position_tag(self.campaigns.position)
+            return self._render("campaigns", tag, self._campaigns_payload)
+        counted = await self._truth.campaign_figures()
+        _, found = await self._truth.campaigns()
+        documents = {str(document["_id"]): document async for document in found}
+        known = counted.keys() | documents.keys()
+        rows = [campaign_status(key, counted.get(key), documents.get(key)) for key in known]
+        return _bypass(_campaigns(rows, isoformat_z(self._clock.now())))
+
+    def _campaigns_payload(self) -> Document:
+        return _campaigns(list(self.campaigns.items.values()), self.campaigns.at)
+
+    def campaign_payload(self, campaign_id: str) -> Document:
+        """Return one campaign's status of the replica at its position."""
+        return {
+            **self.campaigns.items[campaign_id],
+            "last_updated": self.campaigns.at,
+            "position": self.campaigns.position.as_json(),
+        }
+
+    async def campaign(self, campaign_id: str) -> Answer:
+        """Return one campaign's status.
+
+        Raises:
+            CampaignNotFound: no document and no call knows it.
+        """
+        if self.campaigns.vouched and campaign_id in self.campaigns.items:
+            tag = position_tag(self.campaigns.position)
+            return self._render(
+                f"campaign:{campaign_id}", tag, lambda: self.campaign_payload(campaign_id)
+            )
+        bucket = Bucket(None, campaign_id)
+        counted = (await self._truth.figures([bucket])).get(bucket)
+        document: Document | None = None
+        try:
+            document = await self._truth.campaign(campaign_id)
+        except CampaignNotFound:
+            if counted is None:
+                raise
+        status = campaign_status(campaign_id, counted, document)
+        at = isoformat_z(self._clock.now())
+        return _bypass({**status, "last_updated": at, "position": None})
+
+    def _render(self, name: str, tag: str, payload: Any) -> Answer:
+        """Return the bytes of this position, rendered at most once."""
+        kept = self._rendered.get(name)
+        if kept is not None and kept.tag == tag:
+            return kept
+        if len(self._rendered) > _RENDERED_MAX:
+            self._rendered.clear()
+        answer = Answer(orjson.dumps(payload()), tag, "HIT")
+        self._rendered[name] = answer
+        return answer
+
+
+_RENDERED_MAX = 500
+"""Campaign ids come from clients: what they make us keep is bounded."""
+
+
+def _active(calls: list[Document], at: str, position: Document | None) -> Document:
+    newest_first = sorted(calls, key=lambda call: (call["startTime"] or "", call["sid"]))
+    newest_first.reverse()
+    return {
+        "active_calls": newest_first,
+        "active_calls_count": len(newest_first),
+        "last_updated": at,
+        "position": position,
+    }
+
+
+def _campaigns(rows: list[Document], at: str) -> Document:
+    ordered = sorted(rows, key=lambda row: (row["name"], row["campaignId"]))
+    return {"campaigns": [{**row, "last_updated": at} for row in ordered], "last_updated": at}
+
+
+def _bypass(payload: Document) -> Answer:
+    body = orjson.dumps(payload)
+    return Answer(body, content_tag(body), "BYPASS")

@@ -1,0 +1,42 @@
+"""The board's page: built files from `web/`, hashed names kept for ever, the entry never."""
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+__all__ = ["DIST", "page_routes"]
+
+DIST = Path(__file__).parent / "web" / "dist"
+
+_MISSING = (
+    "The board's page is not built. In a checkout run `make setup` (needs Node.js 20); "
+    "an installed wheel carries it.\n"
+)
+
+
+class _Immutable(StaticFiles):
+    """Files whose name holds a hash of their content."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # passed on as given
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def page_routes(dist: Path = DIST) -> list[BaseRoute]:
+    """Return the routes of the page; without a build, `/` says how to get one."""
+
+    async def index(request: Request) -> Response:
+        del request
+        path = dist / "index.html"
+        if not path.exists():
+            return Response(_MISSING, 503, media_type="text/plain")
+        return FileResponse(path, headers={"Cache-Control": "no-cache"})
+
+    routes: list[BaseRoute] = [Route("/", index, methods=["GET"])]
+    if (dist / "assets").is_dir():
+        routes.append(Mount("/assets", _Immutable(directory=dist / "assets")))
+    return routes

@@ -1,0 +1,109 @@
+"""Errors as RFC 9457 problem documents: the one place where our errors become HTTP."""
+
+from typing import Any
+
+import orjson
+import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from callboard.errors import (
+    BadSignature,
+    CallboardError,
+    MalformedPayload,
+    NotFound,
+    PayloadTooLarge,
+    Unauthorized,
+    Unavailable,
+)
+
+__all__ = ["EXCEPTION_HANDLERS", "problem"]
+
+_log = structlog.get_logger(__name__)
+
+_RETRY_AFTER_S = 1
+_TITLES = {
+    400: "Bad request",
+    401: "Not signed in",
+    403: "Forbidden",
+    404: "Not found",
+    405: "Method not allowed",
+    413: "Too large",
+    500: "Our fault",
+    503: "Try again later",
+}
+
+
+def problem(status: int, detail: str, **more: Any) -> Response:
+    """Return a problem document; `more` are its extension members."""
+    body = {"type": "about:blank", "title": _TITLES.get(status, "Error"), "status": status}
+    body |= {"detail": detail, **{name: value for name, value in more.items() if value}}
+    headers = {"Cache-Control": "no-store"}
+    if status == 503:  # noqa: PLR2004  (the status itself)
+        headers["Retry-After"] = str(_RETRY_AFTER_S)
+    if status == 401:  # noqa: PLR2004  (the status itself)
+        headers["WWW-Authenticate"] = 'Bearer realm="callboard"'
+    return Response(orjson.dumps(body), status, headers, "application/problem+json")
+
+
+def _status(error: CallboardError) -> int:
+    if isinstance(error, Unauthorized):
+        return 403 if error.known else 401
+    for kind, status in (
+        (BadSignature, 403),
+        (PayloadTooLarge, 413),
+        (MalformedPayload, 400),
+        (NotFound, 404),
+        (Unavailable, 503),
+    ):
+        if isinstance(error, kind):
+            return status
+    return 500
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    """Map our own errors."""
+    if not isinstance(error, CallboardError):
+        raise error
+    status = _status(error)
+    log = _log.error if status >= 500 else _log.info  # noqa: PLR2004  (a server error)
+    log("http.refused", status=status, path=request.url.path, reason=str(error))
+    return problem(status, str(error), field=getattr(error, "field", None))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Name every field that was wrong, all at once."""
+    del request
+    if not isinstance(error, RequestValidationError):
+        raise error
+    errors = [
+        {"field": ".".join(str(part) for part in found["loc"][1:]), "message": found["msg"]}
+        for found in error.errors()
+    ]
+    named = ", ".join(f"'{found['field']}': {found['message']}" for found in errors)
+    return problem(400, named, field=errors[0]["field"] if errors else None, errors=errors)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """Map the framework's own: unknown paths and methods."""
+    if not isinstance(error, HTTPException):
+        raise error
+    answer = problem(error.status_code, f"{request.method} {request.url.path}: {error.detail}")
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """Answer for a bug; the log has the details, the client has none."""
+    _log.error("http.failed", path=request.url.path, exc_info=error)
+    return problem(500, "callboard met a bug of its own; its log has the details")
+
+
+EXCEPTION_HANDLERS: dict[Any, Any] = {
+    CallboardError: _ours,
+    RequestValidationError: _invalid,
+    HTTPException: _http,
+    Exception: _unexpected,
+}

@@ -1,0 +1,264 @@
+"""Socket.IO: a snapshot on connect, then deltas to rooms, in one order for everybody.
+
+Everything that leaves goes through one queue and one writer, so that a snapshot, a replay and
+the deltas after it cannot overtake each other. Nothing is ever emitted to everybody: clients
+get what they subscribed to, after their key was checked.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import orjson
+import socketio
+import structlog
+
+from callboard.delivery.auth import Gate
+from callboard.delivery.board import BoardReads
+from callboard.delivery.replica import Replica
+from callboard.domain.stream import Delta, Position, coalesce
+from callboard.errors import PositionLost, Unauthorized
+
+__all__ = ["Sockets"]
+
+_log = structlog.get_logger(__name__)
+
+_MESSAGE_BYTES_MAX = 64 * 1024
+_QUEUE_LENGTH_MAX = 10_000
+_JOIN_TIMEOUT_S = 10
+_CAMPAIGN_ID_LENGTH_MAX = 200
+
+CALLS, CAMPAIGNS, SUMMARY = "calls_room", "campaigns_room", "summary_room"
+
+
+class _Json:
+    """orjson in the shape python-socketio takes a JSON module."""
+
+    @staticmethod
+    def dumps(value: Any, **_: Any) -> str:
+        return orjson.dumps(value).decode()
+
+    @staticmethod
+    def loads(text: str | bytes, **_: Any) -> Any:
+        return orjson.loads(text)
+
+
+class Sockets:
+    """The Socket.IO server and its one writer."""
+
+    def __init__(self, reads: BoardReads, gate: Gate, origins: Sequence[str]) -> None:
+        self._reads = reads
+        self._gate = gate
+        self._queue: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(
+            _QUEUE_LENGTH_MAX
+        )
+        self._shown: dict[str, Position] = {}
+        self.server = socketio.AsyncServer(
+            async_mode="asgi",
+            json=_Json,
+            # [] keeps the library's default: the origin that served the page, nobody else's.
+            cors_allowed_origins=list(origins) or None,
+            async_handlers=False,
+            max_http_buffer_size=_MESSAGE_BYTES_MAX,
+            logger=False,
+            engineio_logger=False,
+        )
+        self._register()
+        views = ((reads.live, self._calls), (reads.campaigns, self._campaigns))
+        for replica, publish in (*views, (reads.summary, self._summary)):
+            self._listen(replica, publish)
+
+    def _register(self) -> None:
+        on = self.server.on
+        on("connect", self._connect)
+        on("disconnect", self._disconnect)
+        on("get:active_calls", self._get_active_calls)
+        on("page", self._page)
+        for name, room, replica in (
+            ("calls", CALLS, self._reads.live),
+            ("campaigns", CAMPAIGNS, self._reads.campaigns),
+            ("summary", SUMMARY, self._reads.summary),
+        ):
+            on(f"subscribe:{name}", self._subscriber(name, room, replica))
+            on(f"unsubscribe:{name}", self._unsubscriber(room))
+
+    def _listen(self, replica: Replica, publish: Callable[[list[Delta]], Awaitable[None]]) -> None:
+        """Queue a replica's deltas; a queue that is full means a resync for all of them."""
+        room, name = {
+            "live": (CALLS, "calls"),
+            "campaign": (CAMPAIGNS, "campaigns"),
+            "summary": (SUMMARY, "summary"),
+        }[replica.name]
+
+        def deltas_came(deltas: list[Delta]) -> None:
+            self._put(lambda: publish(deltas))
+
+        def reset() -> None:
+            payload = {"view": name, "position": replica.position.as_json()}
+            self._put(lambda: self._emit("resync", payload, room))
+
+        replica.on_deltas.append(deltas_came)
+        replica.on_reset.append(reset)
+
+    def _put(self, send: Callable[[], Awaitable[None]]) -> None:
+        try:
+            self._queue.put_nowait(send)
+        except asyncio.QueueFull:
+            # Bounded on purpose: drop all that waits and have every client start over.
+            while not self._queue.empty():
+                self._queue.get_nowait()
+            _log.error("sockets.overflow", dropped=_QUEUE_LENGTH_MAX)
+            for name, room, replica in (
+                ("calls", CALLS, self._reads.live),
+                ("campaigns", CAMPAIGNS, self._reads.campaigns),
+                ("summary", SUMMARY, self._reads.summary),
+            ):
+                payload = {"view": name, "position": replica.position.as_json()}
+                self._queue.put_nowait(
+                    lambda payload=payload, room=room: self._emit("resync", payload, room)  # type: ignore[misc]  # defaults bind the loop's values
+                )
+
+    async def run(self) -> None:
+        """Send what is queued, in order, until cancelled."""
+        while True:
+            send = await self._queue.get()
+            try:
+                await send()
+            except Exception:
+                # One client's broken connection must not end everybody's updates.
+                _log.exception("sockets.send_failed")
+
+    async def _connect(
+        self, sid: str, environ: Mapping[str, Any], auth: Mapping[str, Any] | None = None
+    ) -> None:
+        """Let a client in that may read, and send it the live calls."""
+        token = auth.get("token") if isinstance(auth, Mapping) else None
+        header = f"Bearer {token}" if token else environ.get("HTTP_AUTHORIZATION")
+        try:
+            self._gate.principal(header, environ.get("HTTP_COOKIE"), "read")
+        except Unauthorized as error:
+            _log.info("sockets.refused", reason=str(error))
+            raise socketio.exceptions.ConnectionRefusedError("unauthorized") from error
+        self._greet(sid)
+
+    def _greet(self, sid: str) -> None:
+        """Queue the live calls as of now: deltas queued before are in it, later ones follow."""
+        payload = self._reads.active_payload()
+        self._shown[sid] = self._reads.live.position
+        self._put(lambda: self._emit("active_calls", payload, sid))
+
+    async def _disconnect(self, sid: str, *_: Any) -> None:
+        self._shown.pop(sid, None)
+
+    async def _get_active_calls(self, sid: str, *_: Any) -> None:
+        """Answer with the live calls as of now, not as of the last look."""
+        await self._reads.refresh(self._reads.live)
+        self._greet(sid)
+
+    async def _page(self, sid: str, *_: Any) -> None:
+        """Take note of what a person looks at; predictive warming will use it."""
+
+    def _subscriber(
+        self, name: str, room: str, replica: Replica
+    ) -> Callable[..., Awaitable[dict[str, Any]]]:
+        async def subscribe(sid: str, options: Any = None, *_: Any) -> dict[str, Any]:
+            wish = options if isinstance(options, Mapping) else {}
+            since = Position.from_json(wish.get("since"))
+            if replica is self._reads.live:
+                since = since or self._shown.get(sid)
+            # Decided now, sent in turn: every delta is either missed and replayed here, or
+            # queued behind the join.
+            missed = self._missed(name, replica, since)
+            position = replica.position
+            joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+            async def join() -> None:
+                for event, payload in missed:
+                    await self._emit(event, payload, sid)
+                await self.server.enter_room(sid, _room_of(room, wish))
+                if not joined.done():
+                    joined.set_result(None)
+
+            self._put(join)
+            async with asyncio.timeout(_JOIN_TIMEOUT_S):
+                await joined
+            return {"position": position.as_json()}
+
+        return subscribe
+
+    def _unsubscriber(self, room: str) -> Callable[..., Awaitable[dict[str, Any]]]:
+        async def unsubscribe(sid: str, options: Any = None, *_: Any) -> dict[str, Any]:
+            wish = options if isinstance(options, Mapping) else {}
+            await self.server.leave_room(sid, _room_of(room, wish))
+            return {}
+
+        return unsubscribe
+
+    def _missed(
+        self, name: str, replica: Replica, since: Position | None
+    ) -> list[tuple[str, Any]]:
+        """Return what brings a client from a position to now: updates, or a `resync`."""
+        if since is None or since == replica.position:
+            return []
+        resync = {"view": name, "position": replica.position.as_json()}
+        try:
+            deltas = replica.since(since)
+        except PositionLost:
+            return [("resync", resync)]
+        if replica is not self._reads.live:
+            return [("resync", resync)]  # absolute and small: reading it again is simplest
+        return [("call_update", _update(delta)) for delta in deltas]
+
+    async def _calls(self, deltas: list[Delta]) -> None:
+        updates = [(delta, _update(delta)) for delta in deltas]
+        for _, update in updates:
+            await self._emit("call_update", update, CALLS)
+            campaign_id = update["document"].get("campaignId")
+            if campaign_id:
+                await self._emit("call_update", update, f"{CALLS}:{campaign_id}")
+        batch = f"{CALLS}#batch"
+        if self._has_members(batch):
+            kept = [_update(delta) for delta in coalesce(deltas)]
+            position = deltas[-1].position.as_json()
+            await self._emit("call_updates", {"updates": kept, "position": position}, batch)
+
+    async def _campaigns(self, deltas: list[Delta]) -> None:
+        for delta in coalesce(deltas):
+            status = orjson.loads(delta.value)
+            payload = {**status, "last_updated": delta.at, "position": delta.position.as_json()}
+            await self._emit("campaign_update", payload, CAMPAIGNS)
+            await self._emit("campaign_update", payload, f"{CAMPAIGNS}:{delta.key}")
+
+    async def _summary(self, deltas: list[Delta]) -> None:
+        delta = deltas[-1]
+        payload = {
+            "summary": orjson.loads(delta.value),
+            "period": delta.key,
+            "last_updated": delta.at,
+            "position": delta.position.as_json(),
+        }
+        await self._emit("summary_update", payload, SUMMARY)
+
+    def _has_members(self, room: str) -> bool:
+        return bool(self.server.manager.rooms.get("/", {}).get(room))
+
+    async def _emit(self, event: str, payload: Any, room: str) -> None:
+        if self._has_members(room):
+            await self.server.emit(event, payload, room=room)
+
+
+def _update(delta: Delta) -> dict[str, Any]:
+    """Return the contract's `call_update`."""
+    return {
+        "type": delta.change,
+        "document": orjson.loads(delta.value),
+        "position": delta.position.as_json(),
+    }
+
+
+def _room_of(room: str, wish: Mapping[str, Any]) -> str:
+    """Return the room for what a client asked: all, one campaign's, or batches."""
+    campaign_id = wish.get("campaignId")
+    if isinstance(campaign_id, str) and 0 < len(campaign_id) <= _CAMPAIGN_ID_LENGTH_MAX:
+        return f"{room}:{campaign_id}"
+    return f"{room}#batch" if room == CALLS and wish.get("batch") is True else room

@@ -1,0 +1,35 @@
+"""Changes of the truth, as the projector reads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Change", "ChangeBatch", "ClusterTime"]
+
+ClusterTime = tuple[int, int]
+"""MongoDB's logical clock: seconds and ordinal. Orders all writes of a replica set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One document before and after one write."""
+
+    collection: str
+    """`calls` or `campaigns`."""
+    kind: str
+    """insert, update, replace or delete."""
+    before: Mapping[str, Any] | None
+    """The document as it was; None for an insert."""
+    after: Mapping[str, Any] | None
+    """The document as this very write left it; None for a delete."""
+    at: ClusterTime
+    """When it was committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeBatch:
+    """The changes that arrived together, and where the feed stands after them."""
+
+    changes: tuple[Change, ...]
+    token: Mapping[str, Any]
+    """The resume token after the batch, also when it is empty; opaque."""

@@ -1,0 +1,106 @@
+"""The figures people are shown, from counters. Formulas: caching document sections 1 and 2.
+
+Rates are percentages with one decimal and are None, never 0, when nothing can be divided.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from callboard.domain.calls import ACTIVE_STATUSES, TERMINAL_STATUSES
+from callboard.domain.contributions import empty_counters
+
+__all__ = ["UNSUCCESSFUL_STATUSES", "campaign_status", "percentage", "summary", "total_of"]
+
+UNSUCCESSFUL_STATUSES = TERMINAL_STATUSES - {"completed"}
+
+
+def percentage(numerator: int, denominator: int) -> float | None:
+    """Return `numerator / denominator` in percent with one decimal, None for x/0.
+
+    >>> percentage(1200, 1245), percentage(0, 0)
+    (96.4, None)
+    """
+    return round(100 * numerator / denominator, 1) if denominator else None
+
+
+def total_of(documents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the sum of several buckets' counters."""
+    total = empty_counters()
+    for document in documents:
+        _add_into(total, document)
+    return total
+
+
+def summary(counted: Mapping[str, Any], active_calls: int) -> dict[str, Any]:
+    """Return a dashboard summary from a period's counters and the calls alive now.
+
+    `completedCalls` ended as `completed`; `failedCalls` ended in any other way (busy,
+    no-answer, failed, canceled); `successRate` is completed / (completed + failed);
+    `averageDuration` is talk seconds / completed calls, whole seconds.
+    """
+    volume = counted["callVolume"]
+    completed, failed = _ended(volume["byStatus"])
+    talked_s = counted["duration"]["total"]
+    return {
+        "totalCalls": volume["total"],
+        "activeCalls": active_calls,
+        "completedCalls": completed,
+        "failedCalls": failed,
+        "totalDuration": talked_s,
+        "averageDuration": round(talked_s / completed) if completed else None,
+        "successRate": percentage(completed, completed + failed),
+        "byStatus": dict(volume["byStatus"]),
+        "byHour": list(volume["byHour"]),
+        "byDirection": dict(volume["byDirection"]),
+        "outcomes": dict(counted["outcomes"]),
+    }
+
+
+def campaign_status(
+    campaign_id: str, counted: Mapping[str, Any] | None, document: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return a campaign's status from its counters and its own document, either may be missing.
+
+    `queuedCalls` are calls Twilio has queued and contacts for whom no call was placed yet.
+    """
+    counted = counted or empty_counters()
+    document = document or {}
+    by_status = counted["callVolume"]["byStatus"]
+    total = counted["callVolume"]["total"]
+    completed, failed = _ended(by_status)
+    contacts = document.get("totalContacts")
+    contacts = contacts if isinstance(contacts, int) else None
+    waiting = max(contacts - total, 0) if contacts is not None else 0
+    return {
+        "campaignId": campaign_id,
+        "name": document.get("name") or campaign_id,
+        "status": document.get("status") or "unknown",
+        "totalContacts": contacts,
+        "totalCalls": total,
+        "activeCalls": sum(by_status.get(name, 0) for name in ACTIVE_STATUSES),
+        "queuedCalls": by_status.get("queued", 0) + waiting,
+        "completedCalls": completed,
+        "failedCalls": failed,
+        "totalDuration": counted["duration"]["total"],
+        "successRate": percentage(completed, completed + failed),
+        "outcomes": dict(counted["outcomes"]),
+    }
+
+
+def _ended(by_status: Mapping[str, int]) -> tuple[int, int]:
+    """Return how many calls ended completed, and how many in any other way."""
+    failed = sum(by_status.get(name, 0) for name in UNSUCCESSFUL_STATUSES)
+    return by_status.get("completed", 0), failed
+
+
+def _add_into(total: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add one counter tree to another of the same shape."""
+    for name, value in more.items():
+        if name not in total and not isinstance(value, int):
+            continue  # identity fields of the stored document
+        if isinstance(value, Mapping):
+            _add_into(total[name], value)
+        elif isinstance(value, list):
+            total[name] = [a + b for a, b in zip(total[name], value, strict=True)]
+        elif isinstance(value, int) and not isinstance(value, bool):
+            total[name] = total.get(name, 0) + value

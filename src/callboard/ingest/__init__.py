@@ -1,0 +1,1 @@
+"""Webhooks in: verify, parse, commit durably, acknowledge. In that order."""

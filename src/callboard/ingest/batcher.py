@@ -1,0 +1,83 @@
+"""Group commit: the next batch is whatever arrived during the last commit.
+
+No timer: an idle batcher commits a lone webhook at once, a busy one writes many with one
+command (mongo.md: 12,000 to 20,000 facts/s against 2,000 to 3,000 one by one).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from callboard.errors import CallboardError, StoreUnavailable
+
+__all__ = ["Batcher"]
+
+Entry = TypeVar("Entry")
+
+
+class Batcher(Generic[Entry]):
+    """Collects entries and answers each one when its batch is committed."""
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Entry]], Awaitable[list[CallboardError | None]]],
+        *,
+        batch_length_max: int,
+        waiting_max: int,
+    ) -> None:
+        self._commit = commit
+        self._batch_length_max = batch_length_max
+        self._waiting_max = waiting_max
+        self._waiting: list[tuple[Entry, asyncio.Future[None]]] = []
+        self._arrived = asyncio.Event()
+
+    async def submit(self, entry: Entry) -> None:
+        """Return once the entry is durable.
+
+        Raises:
+            StoreUnavailable: it is not; too many are waiting, or the store does not answer.
+            CallboardError: this very entry could not be stored.
+        """
+        if len(self._waiting) >= self._waiting_max:
+            message = f"{self._waiting_max} webhooks are waiting to be stored"
+            raise StoreUnavailable(message)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry, done))
+        self._arrived.set()
+        await done
+
+    async def run(self) -> None:
+        """Commit batches until cancelled; what waits then is told to come again."""
+        try:
+            while True:
+                await self._arrived.wait()
+                batch = self._waiting[: self._batch_length_max]
+                del self._waiting[: self._batch_length_max]
+                if not self._waiting:
+                    self._arrived.clear()
+                await self._settle(batch)
+        finally:
+            _fail(self._waiting, StoreUnavailable("callboard is stopping"))
+            self._waiting.clear()
+
+    async def _settle(self, batch: list[tuple[Entry, asyncio.Future[None]]]) -> None:
+        """Commit one batch and tell each sender what became of its entry."""
+        try:
+            results = await self._commit([entry for entry, _ in batch])
+        except BaseException:
+            # Not known to be durable, so not acknowledged.
+            _fail(batch, StoreUnavailable("the commit was interrupted"))
+            raise
+        for (_, done), failure in zip(batch, results, strict=True):
+            if done.done():
+                continue  # the sender has hung up
+            if failure is None:
+                done.set_result(None)
+            else:
+                done.set_exception(failure)
+
+
+def _fail(waiting: Sequence[tuple[Entry, asyncio.Future[None]]], failure: CallboardError) -> None:
+    for _, done in waiting:
+        if not done.done():
+            done.set_exception(failure)

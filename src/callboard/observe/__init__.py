@@ -1,0 +1,1 @@
+"""What operators see of us: structured logs now; metrics and alerts come with their issues."""

@@ -1,0 +1,1 @@
+"""From changes to figures and views: each change counted exactly once, each view at a position."""

@@ -1,0 +1,192 @@
+"""Every setting, its default and its reason. The only reader of the environment.
+
+Names are the contract's: most begin with `CALLBOARD_`, the vendors' and engines' own do not.
+A `.env` file in the working directory is read too; the environment wins.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from callboard.errors import ConfigurationError
+
+__all__ = ["Settings", "is_loopback", "load_settings", "name_of"]
+
+_SECRETS = frozenset({"mongodb_url", "redis_url"})
+"""URLs may hold passwords, so they are shown without."""
+
+Switch = Literal["on", "off"]
+
+
+def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
+    """Declare a setting under the exact name the contract gives it."""
+    return Field(default, validation_alias=name, description=description, **limits)
+
+
+class Settings(BaseSettings):
+    """What an operator may set."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", populate_by_name=True
+    )
+
+    mongodb_url: SecretStr | None = _own(
+        "MONGODB_URL", None, "A replica set's URL with the database name; embedded if unset."
+    )
+    redis_url: SecretStr | None = _own(
+        "REDIS_URL", None, "Redis ≥ 7 or Valkey, comma-separated for Cluster; embedded if unset."
+    )
+    redis_password: SecretStr | None = _own("REDIS_PASSWORD", None, "Password of `REDIS_URL`.")
+    frontend_url: str = _own(
+        "FRONTEND_URL", "", "Origins that may read us from a browser, comma-separated."
+    )
+    twilio_account_sid: str | None = _own("TWILIO_ACCOUNT_SID", None, "Twilio account; backfill.")
+    twilio_auth_token: SecretStr | None = _own(
+        "TWILIO_AUTH_TOKEN", None, "Checks Twilio's signatures; unset: its webhooks are refused."
+    )
+    elevenlabs_api_key: SecretStr | None = _own("ELEVENLABS_API_KEY", None, "Backfill.")
+    elevenlabs_webhook_secret: SecretStr | None = _own(
+        "ELEVENLABS_WEBHOOK_SECRET", None, "Checks ElevenLabs' signatures; unset: refused."
+    )
+    public_url: str | None = _own(
+        "CALLBOARD_PUBLIC_URL", None, "Base URL the vendors call; default: where we listen."
+    )
+    api_keys: SecretStr | None = _own(
+        "CALLBOARD_API_KEYS", None, "`name:scope:key` list; unset: one admin key is made once."
+    )
+    timezone: str = _own("CALLBOARD_TIMEZONE", "UTC", "IANA zone of `today` and the hours.")
+    auth: Switch = _own("CALLBOARD_AUTH", "on", "`off` only on a loopback address.")
+    webhook_signatures: Switch = _own(
+        "CALLBOARD_WEBHOOK_SIGNATURES", "on", "`off` only on a loopback address."
+    )
+    data_dir: Path = _own(
+        "CALLBOARD_DATA_DIR", Path(".callboard"), "Where embedded engines keep their files."
+    )
+    log_format: Literal["auto", "console", "json"] = _own(
+        "CALLBOARD_LOG_FORMAT", "auto", "`auto`: readable on a terminal, JSON elsewhere."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _own(
+        "CALLBOARD_LOG_LEVEL", "info", "Least severe event that is logged."
+    )
+    webhook_bytes_max: Annotated[int, Field(ge=1_024)] = _own(
+        "CALLBOARD_WEBHOOK_BYTES_MAX", 256 * 1024, "Larger webhook bodies get 413."
+    )
+    batch_length_max: Annotated[int, Field(ge=1, le=10_000)] = _own(
+        "CALLBOARD_BATCH_LENGTH_MAX", 500, "Webhooks committed together; bounds a command's size."
+    )
+    waiting_max: Annotated[int, Field(ge=1)] = _own(
+        "CALLBOARD_WAITING_MAX", 5_000, "Webhooks waiting for a commit; beyond it they get 503."
+    )
+    delta_log_length: Annotated[int, Field(ge=1)] = _own(
+        "CALLBOARD_DELTA_LOG_LENGTH", 2_000, "Deltas kept for clients that come back."
+    )
+    lease_ms: Annotated[int, Field(ge=3_000)] = _own(
+        "CALLBOARD_LEASE_MS", 5_000, "A dead projector is replaced after this long."
+    )
+    drain_s: Annotated[float, Field(gt=0)] = _own(
+        "CALLBOARD_DRAIN_S", 10.0, "How long stopping may take before it is forced."
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            message = f"'{name}' is no IANA time zone, e.g. Europe/Madrid"
+            raise ValueError(message) from error
+        return name
+
+    @field_validator("public_url")
+    @classmethod
+    def _http_url(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            message = "must begin with http:// or https://"
+            raise ValueError(message)
+        return url or None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the reporting zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def origins(self) -> list[str]:
+        """Return the origins of `FRONTEND_URL`."""
+        return [part.strip().rstrip("/") for part in self.frontend_url.split(",") if part.strip()]
+
+    def require_safe_for(self, host: str) -> None:
+        """Refuse to be open on an address that others can reach.
+
+        Raises:
+            ConfigurationError: `CALLBOARD_AUTH` or `CALLBOARD_WEBHOOK_SIGNATURES` is off there.
+        """
+        for name, value in (
+            ("CALLBOARD_AUTH", self.auth),
+            ("CALLBOARD_WEBHOOK_SIGNATURES", self.webhook_signatures),
+        ):
+            if value == "off" and not is_loopback(host):
+                message = (
+                    f"{name}=off is only allowed on a loopback address, not on {host}: "
+                    f"listen on 127.0.0.1 or switch it on"
+                )
+                raise ConfigurationError(message)
+
+    def described(self) -> list[tuple[str, str, str]]:
+        """Return name, value as it may be shown, and description of every setting."""
+        rows = []
+        for field_name, field in type(self).model_fields.items():
+            value = getattr(self, field_name)
+            if isinstance(value, SecretStr):
+                shown = _without_password(value) if field_name in _SECRETS else "(set)"
+            else:
+                shown = "(unset)" if value is None else str(value)
+            rows.append((str(field.validation_alias), shown, field.description or ""))
+        return rows
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment and `.env`; overrides win.
+
+    Raises:
+        ConfigurationError: names every setting that is wrong, all at once.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}"
+            for found in error.errors()
+        )
+        message = f"settings cannot be used: {wrong}"
+        raise ConfigurationError(message) from None
+
+
+def name_of(field_name: str) -> str:
+    """Return the environment name of a setting."""
+    return str(Settings.model_fields[field_name].validation_alias)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _without_password(url: SecretStr) -> str:
+    """Show a URL without user and password."""
+    text = url.get_secret_value()
+    scheme, separator, rest = text.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

@@ -1,0 +1,221 @@
+"""The pre-computed figures: `analytics` documents that move exactly once per change.
+
+A batch's increments, the resume token and the projector's epoch are committed in one
+transaction that only goes through if nobody else moved the token: a projector that was
+replaced, or that died after its commit, can neither count twice nor skip.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bson import Timestamp
+from pymongo import InsertOne, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import PyMongoError
+
+from callboard.domain.changes import ClusterTime
+from callboard.domain.contributions import Bucket, Contribution, empty_counters
+from callboard.errors import LeaseLost
+from callboard.store.database import MongoDatabase, MongoDocument
+from callboard.store.faults import unavailable
+
+__all__ = ["Checkpoint", "FigureStore", "snapshot_of"]
+
+_CHECKPOINT = "projection"
+_WRITES_PER_COMMAND = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Up to where the figures have been folded."""
+
+    token: Mapping[str, Any] | None
+    """Resume token after the last committed batch; None right after a refold."""
+    after: ClusterTime | None
+    """Cluster time of the last refold: where reading starts without a token."""
+
+
+class FigureStore:
+    """Reads and moves the figures on behalf of the one projector."""
+
+    def __init__(self, database: MongoDatabase, zone: ZoneInfo) -> None:
+        self._database = database
+        self._zone = zone
+
+    async def checkpoint(self) -> Checkpoint | None:
+        """Return where the figures are, None when they were never folded.
+
+        A changed reporting zone moves every bucket, so it counts as never folded.
+        """
+        try:
+            state = await self._database.state.find_one({"_id": _CHECKPOINT})
+        except PyMongoError as error:
+            raise unavailable(error) from error
+        if state is None or state.get("timezone") != self._zone.key:
+            return None
+        token, after = state.get("token"), state.get("after")
+        if token is None and after is None:
+            return None  # a refold died half-way
+        return Checkpoint(token, (after.time, after.inc) if after is not None else None)
+
+    async def commit(
+        self,
+        epoch: int,
+        before: Mapping[str, Any] | None,
+        after: Mapping[str, Any],
+        moved: Contribution,
+    ) -> None:
+        """Move the figures and the token together, exactly once.
+
+        Raises:
+            LeaseLost: the token is not at `before`, or a later epoch has been here.
+            StoreUnavailable: MongoDB does not answer; the outcome is then read back from it.
+        """
+
+        async def write(session: AsyncClientSession) -> None:
+            moved_on = await self._database.state.update_one(
+                {"_id": _CHECKPOINT, "token": before, "epoch": {"$lte": epoch}},
+                {"$set": {"token": dict(after), "epoch": epoch}},
+                session=session,
+            )
+            if not moved_on.matched_count:
+                message = "the figures' checkpoint was moved by another projector"
+                raise LeaseLost(message)
+            if moved:
+                await self._database.analytics.bulk_write(
+                    self._increments(moved), ordered=True, session=session
+                )
+
+        try:
+            async with self._database.client.start_session() as session:
+                await session.with_transaction(write)
+        except PyMongoError as error:
+            raise unavailable(error) from error
+
+    def _increments(self, moved: Contribution) -> list[UpdateOne]:
+        """Return, for each bucket, its creation if it is new and its increments."""
+        writes = []
+        for bucket, steps in moved.items():
+            # $inc cannot address an array that an upsert has yet to create.
+            created = {"$setOnInsert": self._skeleton(bucket)}
+            writes.append(UpdateOne({"_id": bucket.key}, created, upsert=True))
+            writes.append(UpdateOne({"_id": bucket.key}, {"$inc": steps}))
+        return writes
+
+    def _skeleton(self, bucket: Bucket) -> MongoDocument:
+        """Return a bucket's document with nothing counted."""
+        return {
+            "type": bucket.type,
+            "day": bucket.day,
+            "date": bucket.starts_at(self._zone),
+            "timezone": self._zone.key,
+            "campaignId": bucket.campaign_id,
+            **empty_counters(),
+        }
+
+    async def replace_all(
+        self, epoch: int, folded: Mapping[Bucket, MongoDocument], folded_at: ClusterTime
+    ) -> None:
+        """Store figures folded from nothing; the checkpoint is cleared first and set last.
+
+        A crash in between leaves no checkpoint, and so a new refold.
+        """
+        state = self._database.state
+        await self._fence(epoch, {"$set": {"epoch": epoch}, "$unset": {"token": "", "after": ""}})
+        await self._database.analytics.delete_many({"type": {"$in": ["daily", "campaign"]}})
+        writes = [
+            InsertOne({"_id": bucket.key, **self._skeleton(bucket), **counted})
+            for bucket, counted in folded.items()
+        ]
+        for start in range(0, len(writes), _WRITES_PER_COMMAND):
+            await self._database.analytics.bulk_write(writes[start : start + _WRITES_PER_COMMAND])
+        await state.update_one(
+            {"_id": _CHECKPOINT, "epoch": epoch},
+            {"$set": {"after": Timestamp(*folded_at), "timezone": self._zone.key, "token": None}},
+        )
+
+    async def _fence(self, epoch: int, change: Mapping[str, Any]) -> None:
+        """Change the checkpoint unless a later epoch has been here.
+
+        Raises:
+            LeaseLost: it has.
+        """
+        found = await self._database.state.find_one({"_id": _CHECKPOINT})
+        if found is not None and found.get("epoch", 0) > epoch:
+            message = f"epoch {found['epoch']} projects now, not {epoch}"
+            raise LeaseLost(message)
+        await self._database.state.update_one({"_id": _CHECKPOINT}, change, upsert=True)
+
+    async def read(self, buckets: Sequence[Bucket]) -> dict[Bucket, MongoDocument]:
+        """Return the stored documents of these buckets; missing ones are left out."""
+        by_key = {bucket.key: bucket for bucket in buckets}
+        cursor = self._database.analytics.find({"_id": {"$in": list(by_key)}})
+        return {by_key[found["_id"]]: found async for found in cursor}
+
+    async def campaigns(self) -> dict[str, MongoDocument]:
+        """Return every campaign's all-time counters by campaign id."""
+        cursor = self._database.analytics.find({"type": "campaign"})
+        return {found["campaignId"]: found async for found in cursor}
+
+    async def days(self, first: str, last: str, campaign_id: str | None) -> list[MongoDocument]:
+        """Return the daily documents from `first` to `last` (local dates), oldest first."""
+        wanted = {
+            "type": "daily",
+            "day": {"$gte": first, "$lte": last},
+            "campaignId": campaign_id,
+        }
+        return await self._database.analytics.find(wanted).sort("day", 1).to_list()
+
+
+async def snapshot_of(
+    database: MongoDatabase,
+    collection: str,
+    wanted: Mapping[str, Any],
+    at: ClusterTime | None = None,
+) -> tuple[ClusterTime, AsyncIterator[MongoDocument]]:
+    """Read documents as they all were at one cluster time, and say which.
+
+    `operationTime` of a read is no version (cache.md): only a snapshot's `atClusterTime` is.
+
+    Raises:
+        StoreUnavailable: MongoDB does not answer.
+    """
+    concern: dict[str, Any] = {"level": "snapshot"}
+    if at is not None:
+        concern["atClusterTime"] = Timestamp(*at)
+    session = database.client.start_session(causal_consistency=False)
+    command = {"find": collection, "filter": dict(wanted), "readConcern": concern}
+    try:
+        answer = await database.command({**command, "batchSize": 1_000}, session=session)
+    except PyMongoError as error:
+        await session.end_session()
+        raise unavailable(error) from error
+    stamp: Timestamp = answer["cursor"]["atClusterTime"]
+    documents = _drain(database, session, collection, answer["cursor"])
+    return (stamp.time, stamp.inc), documents
+
+
+async def _drain(
+    database: MongoDatabase,
+    session: AsyncClientSession,
+    collection: str,
+    cursor: Mapping[str, Any],
+) -> AsyncIterator[MongoDocument]:
+    """Yield a raw cursor's documents to the end, then give its session back."""
+    try:
+        batch = cursor["firstBatch"]
+        while True:
+            for document in batch:
+                yield document
+            if not cursor["id"]:
+                return
+            command = {"getMore": cursor["id"], "collection": collection, "batchSize": 1_000}
+            answer = await database.command(command, session=session)
+            cursor = answer["cursor"]
+            batch = cursor["nextBatch"]
+    except PyMongoError as error:
+        raise unavailable(error) from error
+    finally:
+        await session.end_session()

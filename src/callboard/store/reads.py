@@ -1,0 +1,176 @@
+"""What people and the projector read of calls and campaigns."""
+
+import base64
+import binascii
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from bson import ObjectId
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from callboard.domain.calls import ACTIVE_STATUSES
+from callboard.domain.changes import ClusterTime
+from callboard.domain.queries import CallQuery
+from callboard.errors import CallNotFound, CampaignNotFound, MalformedPayload
+from callboard.store.database import MongoDatabase, MongoDocument
+from callboard.store.faults import unavailable
+from callboard.store.figures import snapshot_of
+
+__all__ = ["Calls", "Campaigns"]
+
+
+class Calls:
+    """Reads of the `calls` collection."""
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._database = database
+
+    async def page(self, query: CallQuery) -> tuple[list[MongoDocument], str | None]:
+        """Return one page and the cursor of the next, None at the end.
+
+        Raises:
+            MalformedPayload: the cursor is not one of ours.
+            StoreUnavailable: MongoDB does not answer.
+        """
+        try:
+            cursor = self._database.calls.find(_filter(query))
+            cursor.sort([("startTime", -1), ("_id", -1)]).limit(query.limit + 1)
+            found = await cursor.to_list()
+        except PyMongoError as error:
+            raise unavailable(error) from error
+        page = found[: query.limit]
+        return page, _cursor_of(page[-1]) if len(found) > query.limit else None
+
+    async def one(self, sid: str) -> MongoDocument:
+        """Return a call by its SID.
+
+        Raises:
+            CallNotFound: there is none.
+            StoreUnavailable: MongoDB does not answer.
+        """
+        try:
+            found = await self._database.calls.find_one({"_id": sid})
+            if found is None:
+                found = await self._database.calls.find_one({"sid": sid})
+        except PyMongoError as error:
+            raise unavailable(error) from error
+        if found is None:
+            message = f"no call '{sid}'"
+            raise CallNotFound(message)
+        return found
+
+    async def active(self) -> list[MongoDocument]:
+        """Return the calls alive now."""
+        try:
+            return await self._database.calls.find(_ACTIVE).to_list()
+        except PyMongoError as error:
+            raise unavailable(error) from error
+
+    async def active_snapshot(self) -> tuple[ClusterTime, AsyncIterator[MongoDocument]]:
+        """Return the calls alive at one cluster time."""
+        return await snapshot_of(self._database, "calls", _ACTIVE)
+
+    async def all_snapshot(self) -> tuple[ClusterTime, AsyncIterator[MongoDocument]]:
+        """Return every call as of one cluster time."""
+        return await snapshot_of(self._database, "calls", {})
+
+
+class Campaigns:
+    """The `campaigns` collection."""
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._database = database
+
+    async def snapshot(self) -> tuple[ClusterTime, AsyncIterator[MongoDocument]]:
+        """Return every campaign as of one cluster time."""
+        return await snapshot_of(self._database, "campaigns", {})
+
+    async def one(self, campaign_id: str) -> MongoDocument:
+        """Return a campaign by its id.
+
+        Raises:
+            CampaignNotFound: there is none.
+        """
+        try:
+            found = await self._database.campaigns.find_one({"_id": campaign_id})
+            if found is None and ObjectId.is_valid(campaign_id):
+                # Campaigns written by other programs often have the driver's own ids.
+                found = await self._database.campaigns.find_one({"_id": ObjectId(campaign_id)})
+        except PyMongoError as error:
+            raise unavailable(error) from error
+        if found is None:
+            message = f"no campaign '{campaign_id}'"
+            raise CampaignNotFound(message)
+        return found
+
+    async def create(self, campaign_id: str, fields: Mapping[str, Any], now: datetime) -> None:
+        """Store a new campaign.
+
+        Raises:
+            MalformedPayload: the id is taken.
+        """
+        document = {"_id": campaign_id, **fields, "createdAt": now, "updatedAt": now}
+        try:
+            await self._database.campaigns.insert_one(document)
+        except DuplicateKeyError as error:
+            message = f"campaign '{campaign_id}' exists already"
+            raise MalformedPayload(message, field="id") from error
+        except PyMongoError as error:
+            raise unavailable(error) from error
+
+    async def change(self, campaign_id: str, fields: Mapping[str, Any], now: datetime) -> None:
+        """Change some fields of a campaign.
+
+        Raises:
+            CampaignNotFound: there is none.
+        """
+        known = await self.one(campaign_id)
+        try:
+            await self._database.campaigns.update_one(
+                {"_id": known["_id"]}, {"$set": {**fields, "updatedAt": now}}
+            )
+        except PyMongoError as error:
+            raise unavailable(error) from error
+
+
+_ACTIVE = {"status": {"$in": sorted(ACTIVE_STATUSES)}}
+
+
+def _filter(query: CallQuery) -> dict[str, Any]:
+    """Return MongoDB's filter for a list; the cursor bounds it from above."""
+    exact = {
+        "status": query.status,
+        "campaignId": query.campaign_id,
+        "direction": query.direction,
+        "from": query.from_number,
+        "to": query.to_number,
+    }
+    wanted: dict[str, Any] = {name: value for name, value in exact.items() if value is not None}
+    window = {"$gte": query.since, "$lt": query.until}
+    if any(window.values()):
+        wanted["startTime"] = {name: value for name, value in window.items() if value is not None}
+    if query.before is not None:
+        started, sid = _read_cursor(query.before)
+        earlier = {
+            "$or": [{"startTime": {"$lt": started}}, {"startTime": started, "_id": {"$lt": sid}}]
+        }
+        wanted = {"$and": [wanted, earlier]}
+    return wanted
+
+
+def _cursor_of(document: Mapping[str, Any]) -> str:
+    """Return where a page ends: the last call's start in milliseconds and its id."""
+    started = document.get("startTime")
+    started_ms = round(started.timestamp() * 1000) if isinstance(started, datetime) else 0
+    return base64.urlsafe_b64encode(orjson.dumps([started_ms, str(document["_id"])])).decode()
+
+
+def _read_cursor(text: str) -> tuple[datetime, str]:
+    try:
+        started_ms, sid = orjson.loads(base64.urlsafe_b64decode(text.encode()))
+        return datetime.fromtimestamp(started_ms / 1000, UTC), str(sid)
+    except (ValueError, TypeError, OSError, OverflowError, binascii.Error) as error:
+        message = "'before' must be the 'next' of an earlier answer"
+        raise MalformedPayload(message, field="before") from error

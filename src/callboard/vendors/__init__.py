@@ -1,0 +1,1 @@
+"""What the vendors send and how they sign it, one capsule each."""

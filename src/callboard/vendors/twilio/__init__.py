@@ -1,0 +1,1 @@
+"""Twilio: request signatures, and status, AMD and recording callbacks as facts."""
