@@ -51,8 +51,8 @@ lock: $(VENV)/.dev ## Resolve the dependencies anew and write requirements/ with
 	  --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet \
 	  --custom-compile-command 'make lock' -c requirements/run.txt -o requirements/dev.txt
 
-clean: ## Remove what the other targets made, data of demos included
-	@rm -rf $(VENV) dist web/node_modules $(dir $(PAGE)) .callboard test-artifacts
+clean: ## Remove what the other targets made; the data of `callboard serve` stays
+	@rm -rf $(VENV) dist web/node_modules $(dir $(PAGE)) .callboard/demo-* test-artifacts
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:

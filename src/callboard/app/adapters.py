@@ -12,7 +12,7 @@ from callboard.domain.changes import ChangeBatch, ClusterTime
 from callboard.domain.contributions import Bucket
 from callboard.domain.queries import CallQuery
 from callboard.store.changes import read_changes
-from callboard.store.database import MongoDatabase
+from callboard.store.database import MongoDatabase, prepare
 from callboard.store.figures import FigureStore
 from callboard.store.reads import Calls, Campaigns
 
@@ -30,7 +30,12 @@ class ProjectionSource:
         self._campaigns = Campaigns(database)
 
     async def all_calls(self) -> tuple[ClusterTime, AsyncIterator[Document]]:
-        """Return every call as of one cluster time."""
+        """Return every call as of one cluster time.
+
+        A collection that was dropped and made anew has lost its indexes and change images:
+        what is folded from nothing is also prepared from nothing.
+        """
+        await prepare(self._database)
         return await self._calls.all_snapshot()
 
     async def active_calls(self) -> tuple[ClusterTime, AsyncIterator[Document]]:

@@ -147,13 +147,17 @@ class Server:
         )
 
         async def readiness() -> dict[str, str]:
-            return {
+            missing = {
                 f"view:{name}": "no projector vouches for it"
                 for name, replica in replicas.items()
                 if not replica.vouched
             }
+            if not await mongo.answers(database):
+                missing["mongodb"] = "it does not answer"
+            return missing
 
-        context = Context(reads, truth, gate, clock, settings.timezone, readiness)
+        secure = (settings.public_url or "").startswith("https://")
+        context = Context(reads, truth, gate, clock, settings.timezone, secure, readiness)
         webhooks = webhook_routes(twilio, body_bytes_max=settings.webhook_bytes_max)
         web.app = application(context, sockets.server, webhooks, settings.origins)
         runs = {

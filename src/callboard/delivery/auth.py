@@ -88,8 +88,12 @@ class Gate:
     def session(self, principal: Principal) -> str:
         """Return the cookie value of a new session."""
         payload = orjson.dumps([principal.name, int(self._clock.now().timestamp()) + SESSION_S])
-        signature = hmac.new(self._secret, payload, hashlib.sha256).digest()
-        return f"{_text(payload)}.{_text(signature)}"
+        key = self._keys[principal.name]
+        return f"{_text(payload)}.{_text(self._signature(payload, key))}"
+
+    def _signature(self, payload: bytes, key: ApiKey) -> bytes:
+        """Sign for one key: a session ends with the very key it came from."""
+        return hmac.new(self._secret + key.hashed.encode(), payload, hashlib.sha256).digest()
 
     def _from_header(self, authorization: str | None) -> Principal | None:
         scheme, _, key = (authorization or "").partition(" ")
@@ -102,14 +106,13 @@ class Gate:
             if morsel is None:
                 return None
             payload, signature = (_bytes(part) for part in morsel.value.split("."))
-            expected = hmac.new(self._secret, payload, hashlib.sha256).digest()
-            if not hmac.compare_digest(signature, expected):
-                return None
             name, expires = orjson.loads(payload)
-        except (CookieError, ValueError):
+            key = self._keys.get(name)
+            if key is None or not hmac.compare_digest(signature, self._signature(payload, key)):
+                return None
+        except (CookieError, ValueError, TypeError):
             return None
-        key = self._keys.get(name)
-        if key is None or expires < self._clock.now().timestamp():
+        if expires < self._clock.now().timestamp():
             return None
         return Principal(key.name, key.scopes)
 

@@ -8,6 +8,7 @@ get what they subscribed to, after their key was checked.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import socketio
@@ -56,8 +57,7 @@ class Sockets:
         self.server = socketio.AsyncServer(
             async_mode="asgi",
             json=_Json,
-            # [] keeps the library's default: the origin that served the page, nobody else's.
-            cors_allowed_origins=list(origins) or None,
+            cors_allowed_origins=_origin_check(origins),
             async_handlers=False,
             max_http_buffer_size=_MESSAGE_BYTES_MAX,
             logger=False,
@@ -262,3 +262,17 @@ def _room_of(room: str, wish: Mapping[str, Any]) -> str:
     if isinstance(campaign_id, str) and 0 < len(campaign_id) <= _CAMPAIGN_ID_LENGTH_MAX:
         return f"{room}:{campaign_id}"
     return f"{room}#batch" if room == CALLS and wish.get("batch") is True else room
+
+
+def _origin_check(origins: Sequence[str]) -> Callable[[str, Mapping[str, Any]], bool]:
+    """Return a check that lets the page's own origin in, and the listed ones.
+
+    Only the host is compared for our own: behind a proxy that ends TLS we cannot know the
+    scheme the browser used, and no other site can make a browser send our host as its origin.
+    """
+    listed = frozenset(origins)
+
+    def allowed(origin: str, environ: Mapping[str, Any]) -> bool:
+        return origin in listed or urlsplit(origin).netloc == environ.get("HTTP_HOST")
+
+    return allowed

@@ -93,6 +93,8 @@ class CallFact:
     """`status`, `amd` or `recording`."""
     at: datetime
     """When the event fired at the vendor; the time of arrival where the vendor does not say."""
+    dated: bool = True
+    """Whether the vendor said so. A time of arrival is no fact: a repetition has another."""
     status: str | None = None
     """One of `STATUS_RANK`, or None when the callback says nothing about it."""
     sequence: int = 0

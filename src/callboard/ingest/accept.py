@@ -97,7 +97,7 @@ class TwilioAcceptor:
 def _kept(
     webhook: Webhook, received_at: datetime, fact: CallFact | None, problem: str | None
 ) -> InboxEntry:
-    key = fact.event_key if fact else "twilio:raw:" + hashlib.sha256(webhook.body).hexdigest()
+    key = fact.event_key if fact else _raw_key(webhook)
     return InboxEntry(
         event_key=key,
         vendor="twilio",
@@ -108,6 +108,12 @@ def _kept(
         fact=fact,
         problem=problem,
     )
+
+
+def _raw_key(webhook: Webhook) -> str:
+    """Return the event key of what could not be understood: its bytes."""
+    said = webhook.query.encode() + b"\n" + webhook.body
+    return "twilio:raw:" + hashlib.sha256(said).hexdigest()
 
 
 def _form(body: bytes) -> list[tuple[str, str]]:

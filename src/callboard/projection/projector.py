@@ -8,7 +8,7 @@ tells every reader to take a snapshot too.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import Any
 
 import structlog
@@ -87,14 +87,7 @@ class Projector:
     async def _lead(self) -> None:
         """Project for as long as the lease is ours."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                renewing = tasks.create_task(self._keep_lease())
-                try:
-                    await self._project()
-                finally:
-                    renewing.cancel()
-        except* (LeaseLost, StoreUnavailable, HistoryLost) as errors:
-            raise errors.exceptions[0] from None
+            await _together(self._project(), self._keep_lease())
         finally:
             await asyncio.shield(self._lease.release())
 
@@ -114,13 +107,8 @@ class Projector:
         self._committed = checkpoint.token
         await self._begin_epoch()
         _log.info("projection.leading", epoch=self._lease.epoch)
-        async with asyncio.TaskGroup() as tasks:
-            vouching = tasks.create_task(self._keep_vouching())
-            try:
-                feed = self._source.changes(checkpoint.token, checkpoint.after)
-                await self._follow(feed)
-            finally:
-                vouching.cancel()
+        feed = self._source.changes(checkpoint.token, checkpoint.after)
+        await _together(self._follow(feed), self._keep_vouching())
 
     async def _begin_epoch(self) -> None:
         """Set the views up from MongoDB as of now; older changes then only move figures."""
@@ -217,3 +205,17 @@ def _without_zeros(moved: Contribution) -> Contribution:
         if left := {path: step for path, step in steps.items() if step}:
             kept[bucket] = left
     return kept
+
+
+async def _together(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run parts side by side; when one ends, cancel the others and raise what it raised."""
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(part) for part in parts]
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in ended:
+        task.result()

@@ -1,5 +1,6 @@
 """Connecting to MongoDB and making sure it has what callboard needs. Idempotent."""
 
+import asyncio
 from typing import Any
 
 from bson.codec_options import CodecOptions
@@ -11,7 +12,7 @@ from pymongo.read_concern import ReadConcern
 
 from callboard.errors import ConfigurationError, StoreUnavailable
 
-__all__ = ["CHANGE_SOURCES", "MongoDatabase", "MongoDocument", "connect", "prepare"]
+__all__ = ["CHANGE_SOURCES", "MongoDatabase", "MongoDocument", "answers", "connect", "prepare"]
 
 MongoDocument = dict[str, Any]
 MongoDatabase = AsyncDatabase[MongoDocument]
@@ -95,6 +96,16 @@ async def prepare(database: MongoDatabase) -> None:
         message = f"MongoDB does not answer: {error}"
         raise StoreUnavailable(message) from error
     await _expire_images(database)
+
+
+async def answers(database: MongoDatabase, *, within_s: float = 1.0) -> bool:
+    """Tell whether MongoDB takes commands right now."""
+    try:
+        async with asyncio.timeout(within_s):
+            await database.command("ping")
+    except (PyMongoError, TimeoutError):
+        return False
+    return True
 
 
 async def _expire_images(database: MongoDatabase) -> None:

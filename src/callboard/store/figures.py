@@ -121,7 +121,19 @@ class FigureStore:
         """Store figures folded from nothing; the checkpoint is cleared first and set last.
 
         A crash in between leaves no checkpoint, and so a new refold.
+
+        Raises:
+            LeaseLost: a later epoch has been here.
+            StoreUnavailable: MongoDB does not answer.
         """
+        try:
+            await self._replace_all(epoch, folded, folded_at)
+        except PyMongoError as error:
+            raise unavailable(error) from error
+
+    async def _replace_all(
+        self, epoch: int, folded: Mapping[Bucket, MongoDocument], folded_at: ClusterTime
+    ) -> None:
         state = self._database.state
         await self._fence(epoch, {"$set": {"epoch": epoch}, "$unset": {"token": "", "after": ""}})
         await self._database.analytics.delete_many({"type": {"$in": ["daily", "campaign"]}})
@@ -151,13 +163,13 @@ class FigureStore:
     async def read(self, buckets: Sequence[Bucket]) -> dict[Bucket, MongoDocument]:
         """Return the stored documents of these buckets; missing ones are left out."""
         by_key = {bucket.key: bucket for bucket in buckets}
-        cursor = self._database.analytics.find({"_id": {"$in": list(by_key)}})
-        return {by_key[found["_id"]]: found async for found in cursor}
+        found = await self._find({"_id": {"$in": list(by_key)}})
+        return {by_key[document["_id"]]: document for document in found}
 
     async def campaigns(self) -> dict[str, MongoDocument]:
         """Return every campaign's all-time counters by campaign id."""
-        cursor = self._database.analytics.find({"type": "campaign"})
-        return {found["campaignId"]: found async for found in cursor}
+        found = await self._find({"type": "campaign"})
+        return {document["campaignId"]: document for document in found}
 
     async def days(self, first: str, last: str, campaign_id: str | None) -> list[MongoDocument]:
         """Return the daily documents from `first` to `last` (local dates), oldest first."""
@@ -166,7 +178,18 @@ class FigureStore:
             "day": {"$gte": first, "$lte": last},
             "campaignId": campaign_id,
         }
-        return await self._database.analytics.find(wanted).sort("day", 1).to_list()
+        return await self._find(wanted)
+
+    async def _find(self, wanted: Mapping[str, Any]) -> list[MongoDocument]:
+        """Return stored figures, days in order.
+
+        Raises:
+            StoreUnavailable: MongoDB does not answer.
+        """
+        try:
+            return await self._database.analytics.find(wanted).sort("day", 1).to_list()
+        except PyMongoError as error:
+            raise unavailable(error) from error
 
 
 async def snapshot_of(

@@ -18,6 +18,7 @@ from callboard.store.faults import unavailable
 __all__ = ["Lease"]
 
 _LEASE = "projector-lease"
+_NOW_S = {"$toLong": {"$divide": [{"$toLong": "$$NOW"}, 1000]}}
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,7 +46,9 @@ class Lease:
             {
                 "$set": {
                     "owner": {"$literal": self._owner},
-                    "epoch": {"$add": [{"$ifNull": ["$epoch", 0]}, 1]},
+                    # Seconds since 1970, or one more than the last: greater too than anything
+                    # an earlier database left behind in a Redis that outlived it.
+                    "epoch": {"$max": [{"$add": ["$epoch", 1]}, _NOW_S]},
                     "expiresAt": {"$add": ["$$NOW", self._ttl_ms]},
                 }
             }

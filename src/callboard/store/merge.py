@@ -74,11 +74,12 @@ def update_statement(fact: CallFact) -> dict[str, Any]:
 
     The filter is the call SID as `_id`, so that two first webhooks cannot make two calls.
     """
-    merged: dict[str, Any] = {
-        "sid": _literal(fact.call_sid),
-        "startTime": _least("startTime", fact.at),
-        "updatedAt": _most("updatedAt", fact.at),
-    }
+    merged: dict[str, Any] = {"sid": _literal(fact.call_sid)}
+    if fact.dated:
+        merged["updatedAt"] = _most("updatedAt", fact.at)
+    if fact.dated or fact.status is not None:
+        # The first arrival stands in for a start that nobody dated; a repetition comes later.
+        merged["startTime"] = _least("startTime", fact.at)
     shown = {"direction": fact.direction, "from": fact.from_number, "to": fact.to_number}
     shown |= {stored: getattr(fact.context, name) for stored, name in _CONTEXT_FIELDS}
     for name, value in shown.items():

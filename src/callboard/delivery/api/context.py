@@ -42,6 +42,8 @@ class Context:
     gate: Gate
     clock: Clock
     timezone: str
+    secure_cookies: bool
+    """Whether browsers reach us by HTTPS, through a proxy if need be."""
     readiness: Callable[[], Awaitable[dict[str, str]]]
     """Names every part that is not ready, and why; empty when all are."""
 

@@ -46,7 +46,7 @@ async def sign_in(request: Request, given: SignIn) -> Response:
         max_age=SESSION_S,
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=context.secure_cookies,
     )
     return response
 

@@ -69,6 +69,7 @@ def _status(
         event_key=f"twilio:{sid}:status:{sequence}:{status}",
         kind="status",
         at=_timestamp(fields, received_at),
+        dated=bool(fields.get("Timestamp")),
         status=status,
         sequence=sequence,
         direction=_DIRECTIONS.get(fields.get("Direction", "")),
@@ -93,6 +94,7 @@ def _amd(
         event_key=f"twilio:{sid}:amd:{verdict}",
         kind="amd",
         at=_timestamp(fields, received_at),
+        dated=bool(fields.get("Timestamp")),
         answered_by=verdict,
         details=details,
         context=context,
@@ -111,6 +113,7 @@ def _recording(
         event_key=f"twilio:{sid}:recording:{fields['RecordingSid']}:{status}",
         kind="recording",
         at=_timestamp(fields, received_at),
+        dated=bool(fields.get("Timestamp")),
         details=details,
         context=context,
     )

@@ -1,0 +1,40 @@
+"""Fixtures every kind of test shares: real engines, one pair for the whole session."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from support.engines import Engines
+from support.server import LocalServer
+
+from callboard.clock import SystemClock
+
+
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    """Start a real mongod and a real Valkey; they are stopped at the end."""
+    engines = Engines(tmp_path_factory.mktemp("engines"), SystemClock())
+    asyncio.run(engines.start())
+    yield engines
+    asyncio.run(engines.stop())
+
+
+@pytest.fixture
+async def server(engines: Engines) -> AsyncIterator[LocalServer]:
+    """Run a whole callboard in this process, on a database of its own."""
+    server = LocalServer(engines)
+    # One Redis serves one installation; the one of the test before is gone.
+    await server.redis.flushall()
+    await server.start()
+    await server.ready()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """Return the folder for what people want to look at afterwards; git ignores it."""
+    folder = Path(__file__).parent.parent / "test-artifacts"
+    folder.mkdir(exist_ok=True)
+    return folder

@@ -1,0 +1,187 @@
+"""Law of the fold: incremental retract-and-add equals a refold from nothing, after any history.
+
+Calls are inserted, changed, replaced by other programs' garbage and deleted in any order; the
+differences of their contributions, added one by one or batch by batch, always leave what folding
+the calls that are left would give. Nothing from outside ever becomes part of a counter's path.
+"""
+
+import re
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.builders import sid
+
+from callboard.domain.calls import STATUS_RANK
+from callboard.domain.contributions import (
+    OUTCOMES,
+    Bucket,
+    Contribution,
+    add,
+    contribution,
+    day_of,
+    difference,
+    empty_counters,
+    increments,
+)
+from callboard.domain.metrics import campaign_status, summary, total_of
+
+ZONES = [ZoneInfo(name) for name in ("UTC", "Europe/Madrid", "Asia/Kolkata", "America/Santiago")]
+MADRID_SPRING = datetime(2026, 3, 28, 20, tzinfo=UTC)
+
+odd = (
+    st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", ".", "a.b", "$inc", "x"])
+)
+instants = st.builds(
+    lambda minutes: MADRID_SPRING + timedelta(minutes=minutes), st.integers(0, 60 * 50)
+)
+starts = (
+    instants | instants.map(datetime.isoformat) | instants.map(lambda at: at.replace(tzinfo=None))
+)
+calls = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.sampled_from([*STATUS_RANK]) | odd,
+        "direction": st.sampled_from(["inbound", "outbound"]) | odd,
+        "campaignId": st.sampled_from(["spring", "a.b", "$c"]) | odd,
+        "startTime": starts | odd,
+        "duration": st.integers(0, 5_000) | st.floats(0, 5_000) | odd,
+        "outcome": st.sampled_from(OUTCOMES) | odd,
+    },
+)
+histories = st.lists(st.tuples(st.integers(0, 4), st.none() | calls), max_size=25)
+zones = st.sampled_from(ZONES)
+Document = dict[str, Any]
+
+
+def refolded(documents: list[Document], zone: ZoneInfo) -> Contribution:
+    """Fold calls from nothing."""
+    total: Contribution = {}
+    for document in documents:
+        add(total, contribution(document, zone))
+    return total
+
+
+def nonzero(total: Contribution) -> Contribution:
+    """Leave out what cancelled out."""
+    kept = {
+        bucket: {path: step for path, step in steps.items() if step}
+        for bucket, steps in total.items()
+    }
+    return {bucket: steps for bucket, steps in kept.items() if steps}
+
+
+@settings(max_examples=48, deadline=None)
+@given(histories, zones, st.integers(1, 5))
+def test_adding_differences_equals_folding_what_is_left(
+    history: list[tuple[int, Document | None]], zone: ZoneInfo, batch_length: int
+) -> None:
+    stored: dict[int, Document] = {}
+    total: Contribution = {}
+    for start in range(0, len(history), batch_length):
+        batch: Contribution = {}
+        for number, after in history[start : start + batch_length]:
+            before = stored.pop(number, None)
+            if after is not None:
+                stored[number] = {"_id": sid(number), **after}
+            moved = difference(contribution(before, zone), contribution(stored.get(number), zone))
+            add(batch, moved)
+        add(total, batch)
+    assert nonzero(total) == nonzero(refolded(list(stored.values()), zone))
+
+
+@settings(max_examples=32, deadline=None)
+@given(st.lists(calls, max_size=12), zones)
+def test_increments_do_what_the_sums_say(found: list[Document], zone: ZoneInfo) -> None:
+    documents: dict[Bucket, Document] = {}
+    for call in found:
+        for bucket, steps in contribution(call, zone).items():
+            increments(documents.setdefault(bucket, empty_counters()), steps.items())
+    for bucket, sums in refolded(found, zone).items():
+        for path, expected in sums.items():
+            node: Any = documents[bucket]
+            for name in path.split("."):
+                node = node[int(name)] if isinstance(node, list) else node[name]
+            assert node == expected
+        volume = documents[bucket]["callVolume"]
+        for parts in (volume["byHour"], volume["byStatus"].values()):
+            assert sum(parts) == volume["total"]
+        assert sum(volume["byDirection"].values()) == volume["total"]
+
+
+@settings(max_examples=32, deadline=None)
+@given(st.lists(calls, max_size=10), zones)
+def test_a_days_campaigns_never_exceed_the_day(found: list[Document], zone: ZoneInfo) -> None:
+    total = refolded(found, zone)
+    for bucket, sums in total.items():
+        if bucket.day is not None:
+            assert sums["callVolume.total"] <= total[Bucket(bucket.day, None)]["callVolume.total"]
+
+
+@settings(max_examples=48, deadline=None)
+@given(calls, zones)
+def test_no_word_from_outside_becomes_part_of_a_path(call: Document, zone: ZoneInfo) -> None:
+    path = re.compile(
+        r"callVolume\.(total|byHour\.(1?\d|2[0-3])|byStatus\.[a-z-]+|byDirection\.[a-z]+)"
+        r"|duration\.(total|count)|outcomes\.[a-z_]+"
+    )
+    known = {*STATUS_RANK, *OUTCOMES, "unknown", "inbound", "outbound", "total", "count"}
+    for steps in contribution(call, zone).values():
+        for name, step in steps.items():
+            assert path.fullmatch(name)
+            leaf = name.rsplit(".", 1)[1]
+            assert leaf in known or leaf.isdecimal()
+            assert isinstance(step, int)
+
+
+@settings(max_examples=24, deadline=None)
+@given(calls, calls, calls, zones)
+def test_adding_is_commutative_and_a_difference_undoes_itself(
+    first: Document, second: Document, third: Document, zone: ZoneInfo
+) -> None:
+    parts = [contribution(call, zone) for call in (first, second, third)]
+    forwards: Contribution = {}
+    backwards: Contribution = {}
+    for part in parts:
+        add(forwards, part)
+    for part in reversed(parts):
+        add(backwards, deepcopy(part))
+    assert forwards == backwards
+    there = difference(parts[0], parts[1])
+    add(there, difference(parts[1], parts[0]))
+    assert nonzero(there) == {}
+    assert difference(parts[0], parts[0]) == {}
+
+
+@settings(max_examples=24, deadline=None)
+@given(instants, zones)
+def test_a_call_belongs_to_the_local_day_and_hour_it_began_in(
+    at: datetime, zone: ZoneInfo
+) -> None:
+    local = at.astimezone(zone)
+    counted = contribution({"startTime": at}, zone)
+    (bucket,) = counted
+    assert bucket.day == local.date().isoformat() == day_of(at, zone)
+    assert counted[bucket][f"callVolume.byHour.{local.hour}"] == 1
+    begins = bucket.starts_at(zone)
+    assert begins is not None
+    assert begins <= at
+    assert day_of(begins, zone) == bucket.day
+    assert day_of(begins - timedelta(seconds=1), zone) < bucket.day
+
+
+@settings(max_examples=24, deadline=None)
+@given(st.lists(calls, max_size=10))
+def test_figures_of_any_history_stay_within_reason(found: list[Document]) -> None:
+    documents: dict[Bucket, Document] = {}
+    for call in found:
+        for bucket, steps in contribution(call, ZONES[0]).items():
+            increments(documents.setdefault(bucket, empty_counters()), steps.items())
+    days = [document for bucket, document in documents.items() if bucket.campaign_id is None]
+    shown = summary(total_of(days), 0)
+    assert shown["completedCalls"] + shown["failedCalls"] <= shown["totalCalls"]
+    rates = [shown["successRate"], campaign_status("c", total_of(days), None)["successRate"]]
+    assert all(rate is None or 0 <= rate <= 100 for rate in rates)

@@ -1,0 +1,261 @@
+"""What the API reads: the replicas while somebody vouches for them, MongoDB otherwise."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+import pytest
+from support.builders import AT, START, a_call, sid
+
+from callboard.clock import FixedClock
+from callboard.delivery.board import Answer, BoardReads
+from callboard.delivery.replica import Replica
+from callboard.domain.calls import shown_call
+from callboard.domain.contributions import Bucket, empty_counters
+from callboard.domain.metrics import campaign_status
+from callboard.domain.stream import Delta, Position, Snapshot
+from callboard.errors import CampaignNotFound, ViewsUnavailable
+
+Document = dict[str, Any]
+TODAY = Bucket("2026-03-26", None)
+
+
+class Still:
+    """A view source that is only ever asked for its head."""
+
+    async def head(self) -> tuple[Position, str]:
+        """Nobody vouches."""
+        message = "down"
+        raise ViewsUnavailable(message)
+
+    async def load(self) -> Snapshot:
+        """Never asked."""
+        raise NotImplementedError
+
+    def tail(self, position: Position) -> AsyncIterator[list[Delta]]:
+        """Never asked."""
+        raise NotImplementedError
+
+
+class Truth:
+    """MongoDB in memory; counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[Document] = []
+        self.documents: list[Document] = []
+        self.counted: dict[Bucket, Document] = {}
+        self.asked: list[Any] = []
+
+    async def active_calls(self) -> list[Document]:
+        """Return the calls alive now."""
+        self.asked.append("active_calls")
+        return self.calls
+
+    async def campaign(self, campaign_id: str) -> Document:
+        """Return a campaign document."""
+        for document in self.documents:
+            if document["_id"] == campaign_id:
+                return document
+        raise CampaignNotFound(campaign_id)
+
+    async def campaigns(self) -> tuple[Any, AsyncIterator[Document]]:
+        """Return every campaign document."""
+
+        async def each() -> AsyncIterator[Document]:
+            for document in self.documents:
+                yield document
+
+        return None, each()
+
+    async def days(self, first: str, last: str, campaign_id: str | None) -> list[Document]:
+        """Return daily figures."""
+        self.asked.append((first, last, campaign_id))
+        return [
+            counted
+            for bucket, counted in self.counted.items()
+            if bucket.day is not None and first <= bucket.day <= last
+        ]
+
+    async def campaign_figures(self) -> dict[str, Document]:
+        """Return every campaign's counters."""
+        return {b.campaign_id: c for b, c in self.counted.items() if b.campaign_id is not None}
+
+    async def figures(self, buckets: Sequence[Bucket]) -> dict[Bucket, Document]:
+        """Return stored figures."""
+        return {bucket: self.counted[bucket] for bucket in buckets if bucket in self.counted}
+
+
+class Desk:
+    """Reads over three replicas that tests fill by hand."""
+
+    def __init__(self) -> None:
+        clock = FixedClock(START)
+        self.truth = Truth()
+        names = ("live", "campaign", "summary")
+        self.replicas = {name: Replica(name, Still(), clock, 10) for name in names}
+        self.reads = BoardReads(self.replicas, self.truth, ZoneInfo("UTC"), clock)
+
+    def vouch(self, name: str, items: dict[str, Document], offset: int = 1) -> None:
+        """Fill a replica; from now on somebody stands behind it."""
+        rendered = {key: orjson.dumps(item) for key, item in items.items()}
+        self.replicas[name]._take(Snapshot(rendered, Position(7, offset), AT))
+
+    def live(self, *calls: Document, offset: int = 1) -> None:
+        """Fill the live calls."""
+        self.vouch("live", {call["_id"]: shown_call(call) for call in calls}, offset)
+
+
+def counted(completed: int) -> Document:
+    """Return counters with so many completed calls."""
+    document = empty_counters()
+    document["callVolume"]["total"] = document["callVolume"]["byStatus"]["completed"] = completed
+    return document
+
+
+def sids(answer: Answer) -> list[str]:
+    """Return the SIDs of an answer's live calls in their order."""
+    body = orjson.loads(answer.body)
+    assert body["active_calls_count"] == len(body["active_calls"])
+    return [call["sid"] for call in body["active_calls"]]
+
+
+async def test_live_calls_come_from_the_replica_at_its_position() -> None:
+    desk = Desk()
+    desk.live(a_call())
+    answer = await desk.reads.active(None)
+    body = orjson.loads(answer.body)
+    assert (answer.cache, answer.tag, desk.truth.asked) == ("HIT", '"1-7-1"', [])
+    assert body["position"] == {"epoch": "7", "offset": 1}
+    assert body["last_updated"] == AT
+
+
+async def test_live_calls_come_from_mongodb_when_nobody_vouches() -> None:
+    desk = Desk()
+    desk.truth.calls = [a_call(1), a_call(2, campaignId="autumn")]
+    answer = await desk.reads.active(None)
+    assert (answer.cache, sids(answer)) == ("BYPASS", [sid(2), sid(1)])
+    assert orjson.loads(answer.body)["position"] is None
+    assert sids(await desk.reads.active("autumn")) == [sid(2)]
+
+
+async def test_both_ways_show_the_same_calls_in_the_same_order() -> None:
+    calls = [a_call(3), a_call(1, startTime="2026-03-26T09:00:00.000Z"), a_call(2, startTime=None)]
+    warm, cold = Desk(), Desk()
+    warm.live(*calls)
+    cold.truth.calls = calls
+    for campaign in (None, "spring", "nobody's"):
+        hit, bypass = await warm.reads.active(campaign), await cold.reads.active(campaign)
+        assert sids(hit) == sids(bypass)
+    assert sids(await warm.reads.active(None)) == [sid(1), sid(3), sid(2)]
+
+
+async def test_a_body_is_rendered_once_per_position() -> None:
+    desk = Desk()
+    desk.live(a_call())
+    first = await desk.reads.active("spring")
+    assert await desk.reads.active("spring") is first
+    desk.live(a_call(), a_call(2), offset=2)
+    second = await desk.reads.active("spring")
+    assert (sids(first), sids(second)) == ([sid(1)], [sid(2), sid(1)])
+    assert first.tag != second.tag
+
+
+async def test_what_clients_make_us_keep_is_bounded() -> None:
+    desk = Desk()
+    desk.live(a_call())
+    for number in range(1_200):
+        await desk.reads.active(f"made-up-{number}")
+    assert len(desk.reads._rendered) <= 501
+
+
+async def test_todays_summary_comes_from_the_replica_or_from_the_figures() -> None:
+    desk = Desk()
+    desk.truth.counted[TODAY] = counted(3)
+    desk.truth.calls = [a_call()]
+    bypass = await desk.reads.summary_of("today")
+    shown = orjson.loads(bypass.body)["summary"]
+    assert bypass.cache == "BYPASS"
+    assert (shown["totalCalls"], shown["activeCalls"], shown["day"]) == (3, 1, "2026-03-26")
+    desk.vouch("summary", {"today": {**shown, "totalCalls": 4}})
+    hit = await desk.reads.summary_of("today")
+    body = orjson.loads(hit.body)
+    assert (hit.cache, body["summary"]["totalCalls"], body["period"]) == ("HIT", 4, "today")
+    assert set(body["summary"]) == set(shown)
+
+
+@pytest.mark.parametrize(
+    ("period", "first", "last"),
+    [
+        ("yesterday", "2026-03-25", "2026-03-25"),
+        ("7d", "2026-03-20", "2026-03-26"),
+        ("30d", "2026-02-25", "2026-03-26"),
+    ],
+)
+async def test_longer_periods_are_summed_from_days(period: str, first: str, last: str) -> None:
+    desk = Desk()
+    desk.live(a_call())
+    desk.truth.counted = {Bucket(first, None): counted(2), Bucket("2026-01-01", None): counted(9)}
+    answer = await desk.reads.summary_of(period)
+    shown = orjson.loads(answer.body)
+    assert desk.truth.asked == [(first, last, None)]
+    assert (shown["summary"]["totalCalls"], shown["summary"]["activeCalls"]) == (2, 1)
+    assert (shown["period"], answer.cache) == (period, "MISS")
+    assert (await desk.reads.summary_of(period)).tag == answer.tag
+
+
+async def test_campaigns_are_listed_by_name_either_way() -> None:
+    desk = Desk()
+    desk.truth.documents = [{"_id": "b", "name": "Alpha"}, {"_id": "a", "name": "Beta"}]
+    desk.truth.counted = {Bucket(None, "calls-only"): counted(1)}
+    bypass = await desk.reads.campaign_list()
+    statuses = {d["_id"]: campaign_status(d["_id"], None, d) for d in desk.truth.documents}
+    statuses["calls-only"] = campaign_status("calls-only", counted(1), None)
+    desk.vouch("campaign", statuses)
+    hit = await desk.reads.campaign_list()
+    assert (bypass.cache, hit.cache) == ("BYPASS", "HIT")
+    for answer in (bypass, hit):
+        rows = orjson.loads(answer.body)["campaigns"]
+        assert [row["campaignId"] for row in rows] == ["b", "a", "calls-only"]
+        assert all("last_updated" in row for row in rows)
+
+
+async def test_one_campaign_is_looked_up_in_the_replica_then_in_mongodb() -> None:
+    desk = Desk()
+    desk.vouch("campaign", {"spring": campaign_status("spring", counted(1), None)})
+    desk.truth.documents = [{"_id": "new", "name": "New"}]
+    desk.truth.counted = {Bucket(None, "calls-only"): counted(2)}
+    hit = await desk.reads.campaign("spring")
+    assert (hit.cache, orjson.loads(hit.body)["completedCalls"]) == ("HIT", 1)
+    for campaign_id, name in (("new", "New"), ("calls-only", "calls-only")):
+        answer = await desk.reads.campaign(campaign_id)
+        assert (answer.cache, orjson.loads(answer.body)["name"]) == ("BYPASS", name)
+    with pytest.raises(CampaignNotFound):
+        await desk.reads.campaign("nobody's")
+
+
+async def test_a_forced_refresh_without_redis_is_no_error() -> None:
+    desk = Desk()
+    await desk.reads.refresh(desk.replicas["live"])
+
+
+@pytest.mark.xfail(
+    strict=True, reason="board.py:98 no filter and a campaign called 'None' share one rendering"
+)
+async def test_a_campaign_may_be_called_none() -> None:
+    desk = Desk()
+    desk.live(a_call())
+    assert sids(await desk.reads.active("None")) == []
+    assert sids(await desk.reads.active(None)) == [sid(1)]
+
+
+@pytest.mark.parametrize("started", [1_774_512_900, 1.5, {"$date": 0}, ["x"]])
+@pytest.mark.xfail(
+    strict=True,
+    raises=TypeError,
+    reason="board.py:205 sorts by a foreign startTime: one such call is a 500 for all live calls",
+)
+async def test_a_foreign_start_time_does_not_take_the_live_calls_away(started: object) -> None:
+    desk = Desk()
+    desk.live(a_call(1), a_call(2, startTime=started))
+    assert set(sids(await desk.reads.active(None))) == {sid(1), sid(2)}
