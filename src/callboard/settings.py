@@ -7,6 +7,7 @@ A `.env` file in the working directory is read too; the environment wins.
 import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -31,7 +32,12 @@ class Settings(BaseSettings):
     """What an operator may set."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", populate_by_name=True
+        env_file=".env",
+        env_file_encoding="utf-8",
+        # `NAME=` of a copied .env means unset.
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
     )
 
     mongodb_url: SecretStr | None = _own(
@@ -104,10 +110,17 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _http_url(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("http://", "https://")):
-            message = "must begin with http:// or https://"
+        if not url:
+            return None
+        message = "must be like https://board.example.com"
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError as error:
+            raise ValueError(message) from error
+        if not usable:
             raise ValueError(message)
-        return url or None
+        return url
 
     @property
     def zone(self) -> ZoneInfo:
@@ -186,7 +199,9 @@ def is_loopback(host: str) -> bool:
 
 
 def _without_password(url: SecretStr) -> str:
-    """Show a URL without user and password."""
-    text = url.get_secret_value()
-    scheme, separator, rest = text.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"
+    """Show where a URL leads: no user, no password, no options."""
+    shown = []
+    for part in url.get_secret_value().split(","):
+        scheme, separator, rest = part.strip().rpartition("://")
+        shown.append(scheme + separator + rest.rpartition("@")[2].partition("?")[0])
+    return ",".join(shown)

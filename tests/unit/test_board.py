@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
 from support.builders import START, MemoryView, a_call, a_change, sid
 
 from callboard.clock import FixedClock
@@ -106,9 +105,6 @@ def test_a_campaign_without_a_document_lives_as_long_as_its_calls() -> None:
     assert list(desk.campaigns.items) == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="board.py:76 an epoch shows campaigns whose calls are all gone again"
-)
 def test_a_new_epoch_shows_the_campaigns_the_last_one_showed() -> None:
     desk = Desk()
     desk.begin()

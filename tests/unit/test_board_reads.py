@@ -239,9 +239,6 @@ async def test_a_forced_refresh_without_redis_is_no_error() -> None:
     await desk.reads.refresh(desk.replicas["live"])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="board.py:98 no filter and a campaign called 'None' share one rendering"
-)
 async def test_a_campaign_may_be_called_none() -> None:
     desk = Desk()
     desk.live(a_call())
@@ -250,11 +247,6 @@ async def test_a_campaign_may_be_called_none() -> None:
 
 
 @pytest.mark.parametrize("started", [1_774_512_900, 1.5, {"$date": 0}, ["x"]])
-@pytest.mark.xfail(
-    strict=True,
-    raises=TypeError,
-    reason="board.py:205 sorts by a foreign startTime: one such call is a 500 for all live calls",
-)
 async def test_a_foreign_start_time_does_not_take_the_live_calls_away(started: object) -> None:
     desk = Desk()
     desk.live(a_call(1), a_call(2, startTime=started))

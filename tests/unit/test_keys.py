@@ -71,15 +71,11 @@ async def test_the_first_admin_key_is_shown_once() -> None:
     assert (again.hashed, hidden) == (key.hashed, None)
 
 
-@pytest.mark.xfail(strict=True, reason="auth.py:57 keys by name: the earlier of the two is gone")
 def test_a_name_given_twice_is_refused() -> None:
     with pytest.raises(ConfigurationError):
         parse_keys(f"board:read:{KEY},board:admin:{KEY}x")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="keys.py:36 quotes the first part, which is the key when parts are swapped"
-)
 def test_a_key_in_the_wrong_place_is_not_quoted_either() -> None:
     with pytest.raises(ConfigurationError) as caught:
         parse_keys(f"{KEY}:read:board")

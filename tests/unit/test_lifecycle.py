@@ -101,9 +101,6 @@ async def test_a_service_that_hangs_is_not_waited_for_beyond_the_deadline() -> N
     assert "a" in logs[0]["not_stopped"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="lifecycle.py:106 pops first: the one that hangs is the one not named"
-)
 async def test_the_service_that_hangs_is_named() -> None:
     seen: list[str] = []
     lifecycle = Lifecycle([Part("a", seen), Part("b", seen, hangs=True)], drain_s=AT_ONCE_S)
@@ -113,10 +110,6 @@ async def test_the_service_that_hangs_is_named() -> None:
     assert "b" in logs[0]["not_stopped"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="lifecycle.py:78 Background.stop() swallows the deadline: the rest has none any more",
-)
 async def test_the_deadline_holds_for_those_after_a_slow_background_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -77,7 +77,6 @@ def fail(token: str) -> None:
     raise RuntimeError(message, len(token))
 
 
-@pytest.mark.xfail(strict=True, reason="logs.py:65 masks texts of the top level only")
 @pytest.mark.parametrize("value", [{"to": NUMBER}, [NUMBER], (NUMBER,)])
 def test_numbers_deeper_down_are_masked_too(
     value: object, capsys: pytest.CaptureFixture[str]
@@ -85,7 +84,6 @@ def test_numbers_deeper_down_are_masked_too(
     assert NUMBER not in json.dumps(logged(capsys, call=value))
 
 
-@pytest.mark.xfail(strict=True, reason="logs.py:35 tracebacks are rendered after the masking")
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_numbers_in_a_trace_are_masked_too(
     log_format: str, capsys: pytest.CaptureFixture[str]
@@ -98,10 +96,6 @@ def test_numbers_in_a_trace_are_masked_too(
     assert NUMBER not in capsys.readouterr().err
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="logs.py:35 dict_tracebacks shows every frame's locals: tokens, keys, bodies",
-)
 def test_secrets_in_the_locals_of_a_trace_are_not_logged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from support.builders import START, a_fact, sid
 
 from callboard.domain.calls import CallContext
@@ -62,10 +61,6 @@ def test_the_version_comes_first_where_documents_are_compared() -> None:
         assert list(stage[name]["$max"][1]["$literal"]) == ["v", "s"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="merge.py:100 a SequenceNumber above 999,999 outranks: `ringing` hides `completed`",
-)
 def test_no_sequence_number_lifts_a_status_above_its_rank() -> None:
     ringing = merged(status="ringing", sequence=5_000_000)["twilio.state"]["$max"][1]["$literal"]
     ended = merged(status="completed", sequence=3)["twilio.state"]["$max"][1]["$literal"]

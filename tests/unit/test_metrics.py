@@ -144,10 +144,6 @@ def test_the_total_of_nothing_is_nothing() -> None:
 
 @pytest.mark.parametrize("field", ["name", "status"])
 @pytest.mark.parametrize("value", [7, object(), ["x"]], ids=["number", "id", "list"])
-@pytest.mark.xfail(
-    strict=True,
-    reason="metrics.py:76,77 pass foreign types on: orjson or sorting by name fails for everybody",
-)
 def test_name_and_status_of_a_campaign_are_text_whoever_wrote_them(
     field: str, value: object
 ) -> None:

@@ -226,9 +226,6 @@ async def test_sync_gives_up_on_a_copy_that_lags(monkeypatch: pytest.MonkeyPatch
             await bench.replica.sync()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="replica.py:135 apply()'s False is ignored: old values and a wrong log"
-)
 async def test_deltas_that_lie_behind_change_nothing() -> None:
     async with following() as bench:
         newer = a_delta(2, "b", b"2")

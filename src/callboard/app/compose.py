@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import socket
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -112,12 +113,7 @@ class Server:
         """Build the pipe from its end to its beginning, and start it in that order."""
         settings, clock, zone = self.settings, self.clock, self.settings.zone
         figures = FigureStore(database, zone)
-        publishers = Publishers(
-            Publisher(client, LIVE), Publisher(client, CAMPAIGNS), Publisher(client, SUMMARY)
-        )
-        board = Board(publishers, zone, clock)
-        lease = Lease(database, _owner(), settings.lease_ms)
-        projector = Projector(ProjectionSource(database), figures, lease, board, clock)
+        projector = self._projector(database, client, figures)
         replicas = {
             space.name: Replica(
                 space.name, ViewReader(client, space), clock, settings.delta_log_length
@@ -126,12 +122,7 @@ class Server:
         }
         truth = StoreReads(database, figures, clock)
         reads = BoardReads(replicas, truth, zone, clock)
-        gate = Gate(
-            await self._keys(database),
-            await AccessStore(database).session_secret(),
-            clock,
-            enabled=settings.auth == "on",
-        )
+        gate = await self._gate(database)
         sockets = Sockets(reads, gate, settings.origins)
         batcher: Batcher[InboxEntry] = Batcher(
             FactStore(database).commit,
@@ -145,19 +136,9 @@ class Server:
             check_signatures=settings.webhook_signatures == "on",
             public_url=lambda: settings.public_url or web.url,
         )
-
-        async def readiness() -> dict[str, str]:
-            missing = {
-                f"view:{name}": "no projector vouches for it"
-                for name, replica in replicas.items()
-                if not replica.vouched
-            }
-            if not await mongo.answers(database):
-                missing["mongodb"] = "it does not answer"
-            return missing
-
         secure = (settings.public_url or "").startswith("https://")
-        context = Context(reads, truth, gate, clock, settings.timezone, secure, readiness)
+        ready = _readiness(replicas, database)
+        context = Context(reads, truth, gate, clock, settings.timezone, secure, ready)
         webhooks = webhook_routes(twilio, body_bytes_max=settings.webhook_bytes_max)
         web.app = application(context, sockets.server, webhooks, settings.origins)
         runs = {
@@ -168,6 +149,26 @@ class Server:
         }
         background = [Background(name, run, clock, self.failed) for name, run in runs.items()]
         await self._run([*background, web])
+
+    def _projector(
+        self, database: mongo.MongoDatabase, client: redis.RedisClient, figures: FigureStore
+    ) -> Projector:
+        """Return the projector with its pens and its claim to lead."""
+        publishers = Publishers(
+            Publisher(client, LIVE), Publisher(client, CAMPAIGNS), Publisher(client, SUMMARY)
+        )
+        board = Board(publishers, self.settings.zone, self.clock)
+        lease = Lease(database, _owner(), self.settings.lease_ms)
+        return Projector(ProjectionSource(database), figures, lease, board, self.clock)
+
+    async def _gate(self, database: mongo.MongoDatabase) -> Gate:
+        """Return who may come in."""
+        return Gate(
+            await self._keys(database),
+            await AccessStore(database).session_secret(),
+            self.clock,
+            enabled=self.settings.auth == "on",
+        )
 
     async def _keys(self, database: mongo.MongoDatabase) -> list[ApiKey]:
         """Return who may come in; makes the first admin key when nobody is named."""
@@ -206,6 +207,24 @@ class _Connections:
         """Close them."""
         await self._client.aclose()
         await self._database.client.close()
+
+
+def _readiness(
+    replicas: Mapping[str, Replica], database: mongo.MongoDatabase
+) -> Callable[[], Awaitable[dict[str, str]]]:
+    """Return a look at what is not ready, and why."""
+
+    async def look() -> dict[str, str]:
+        missing = {
+            f"view:{name}": "no projector vouches for it"
+            for name, replica in replicas.items()
+            if not replica.vouched
+        }
+        if not await mongo.answers(database):
+            missing["mongodb"] = "it does not answer"
+        return missing
+
+    return look
 
 
 def _secret(value: object) -> str:

@@ -21,7 +21,7 @@ def parse_keys(text: str) -> list[ApiKey]:
     Raises:
         ConfigurationError: an entry is not of that form; the key itself is never quoted.
     """
-    keys = []
+    keys: list[ApiKey] = []
     for number, entry in enumerate(filter(None, map(str.strip, text.split(","))), start=1):
         parts = entry.split(":", _PARTS - 1)
         scopes = frozenset(parts[1].split("+")) if len(parts) == _PARTS else frozenset[str]()
@@ -33,9 +33,12 @@ def parse_keys(text: str) -> list[ApiKey]:
             raise ConfigurationError(message)
         if len(parts[2]) < _KEY_LENGTH_MIN:
             message = (
-                f"CALLBOARD_API_KEYS, entry {number} ('{parts[0]}'): the key must have at least "
+                f"CALLBOARD_API_KEYS, entry {number}: the key must have at least "
                 f"{_KEY_LENGTH_MIN} characters"
             )
+            raise ConfigurationError(message)
+        if any(parts[0] == key.name for key in keys):
+            message = f"CALLBOARD_API_KEYS, entry {number}: its name is given to an earlier key"
             raise ConfigurationError(message)
         keys.append(ApiKey(parts[0], scopes, hash_key(parts[2])))
     return keys

@@ -6,7 +6,6 @@ process stops: half a server is worse than a supervisor's restart.
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
@@ -75,8 +74,8 @@ class Background:
         """Cancel the coroutine and wait for its end."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            # Unlike awaiting the task, this tells its cancellation from our own.
+            await asyncio.wait({self._task})
 
 
 class Lifecycle:
@@ -103,12 +102,13 @@ class Lifecycle:
         try:
             async with asyncio.timeout(self._drain_s):
                 while self._started:
-                    service = self._started.pop()
+                    service = self._started[-1]
                     try:
                         await service.stop()
                     except Exception:
                         # The others still have to be stopped.
                         _log.exception("service.stop_failed", service=service.name)
+                    self._started.pop()
         except TimeoutError:
             left = [service.name for service in self._started]
             _log.error("lifecycle.drain_timeout", drain_s=self._drain_s, not_stopped=left)

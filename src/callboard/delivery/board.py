@@ -70,7 +70,7 @@ class BoardReads:
         self._truth = truth
         self._zone = zone
         self._clock = clock
-        self._rendered: dict[str, Answer] = {}
+        self._rendered: dict[tuple[str, str | None], Answer] = {}
 
     def today(self) -> str:
         """Return the local date it is now."""
@@ -95,7 +95,7 @@ class BoardReads:
         if self.live.vouched:
             tag = position_tag(self.live.position)
             return self._render(
-                f"active:{campaign_id}", tag, lambda: self.active_payload(campaign_id)
+                ("active", campaign_id), tag, lambda: self.active_payload(campaign_id)
             )
         found = [shown_call(document) for document in await self._truth.active_calls()]
         calls = [call for call in found if campaign_id in (None, call["campaignId"])]
@@ -126,7 +126,9 @@ class BoardReads:
 
     async def _today(self) -> Answer:
         if self.summary.vouched and "today" in self.summary.items:
-            return self._render("today", position_tag(self.summary.position), self.today_payload)
+            return self._render(
+                ("today", None), position_tag(self.summary.position), self.today_payload
+            )
         today = Bucket(day_of(self._clock.now(), self._zone), None)
         counted = await self._truth.figures([today])
         body = summary(total_of(counted.values()), await self._active_count())
@@ -143,7 +145,7 @@ class BoardReads:
         """Return the status of every campaign, by name."""
         if self.campaigns.vouched:
             tag = position_tag(self.campaigns.position)
-            return self._render("campaigns", tag, self._campaigns_payload)
+            return self._render(("campaigns", None), tag, self._campaigns_payload)
         counted = await self._truth.campaign_figures()
         _, found = await self._truth.campaigns()
         documents = {str(document["_id"]): document async for document in found}
@@ -171,7 +173,7 @@ class BoardReads:
         if self.campaigns.vouched and campaign_id in self.campaigns.items:
             tag = position_tag(self.campaigns.position)
             return self._render(
-                f"campaign:{campaign_id}", tag, lambda: self.campaign_payload(campaign_id)
+                ("campaign", campaign_id), tag, lambda: self.campaign_payload(campaign_id)
             )
         bucket = Bucket(None, campaign_id)
         counted = (await self._truth.figures([bucket])).get(bucket)
@@ -185,7 +187,7 @@ class BoardReads:
         at = isoformat_z(self._clock.now())
         return _bypass({**status, "last_updated": at, "position": None})
 
-    def _render(self, name: str, tag: str, payload: Any) -> Answer:
+    def _render(self, name: tuple[str, str | None], tag: str, payload: Any) -> Answer:
         """Return the bytes of this position, rendered at most once."""
         kept = self._rendered.get(name)
         if kept is not None and kept.tag == tag:
@@ -202,7 +204,7 @@ _RENDERED_MAX = 500
 
 
 def _active(calls: list[Document], at: str, position: Document | None) -> Document:
-    newest_first = sorted(calls, key=lambda call: (call["startTime"] or "", call["sid"]))
+    newest_first = sorted(calls, key=lambda call: (_text(call["startTime"]), call["sid"]))
     newest_first.reverse()
     return {
         "active_calls": newest_first,
@@ -210,6 +212,11 @@ def _active(calls: list[Document], at: str, position: Document | None) -> Docume
         "last_updated": at,
         "position": position,
     }
+
+
+def _text(value: object) -> str:
+    """Return an instant as written; other programs may have stored anything there."""
+    return value if isinstance(value, str) else ""
 
 
 def _campaigns(rows: list[Document], at: str) -> Document:

@@ -131,15 +131,15 @@ class Replica:
                 notify()
 
     def _apply(self, deltas: list[Delta]) -> None:
-        for delta in deltas:
-            self._snapshot.apply(delta)
+        fresh = [delta for delta in deltas if self._snapshot.apply(delta)]
+        for delta in fresh:
             self._log.append(delta)
             if delta.keep:
                 self._items[delta.key] = orjson.loads(delta.value)
             else:
                 self._items.pop(delta.key, None)
-        for notify in self.on_deltas:
-            notify(deltas)
+        for notify in self.on_deltas if fresh else ():
+            notify(fresh)
 
     async def _check_head(self) -> None:
         """Now and then ask whether the view is still vouched for and we are up to it.

@@ -123,7 +123,8 @@ def call_key(document: Mapping[str, Any]) -> str:
 
 def is_active(document: Mapping[str, Any] | None) -> bool:
     """Tell whether this stored call occupies a line now."""
-    return document is not None and document.get("status") in ACTIVE_STATUSES
+    status = document.get("status") if document is not None else None
+    return isinstance(status, str) and status in ACTIVE_STATUSES
 
 
 def shown_call(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,11 @@ A call belongs to the local day and hour in which it was initiated, in the repor
 later facts update the same bucket. `duration` is Twilio's: answer to hang-up, whole seconds.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from math import isfinite
+from typing import Any, TypeGuard
 from zoneinfo import ZoneInfo
 
 from callboard.domain.calls import STATUS_RANK
@@ -89,7 +90,10 @@ def contribution(call: Mapping[str, Any] | None, zone: ZoneInfo) -> Contribution
     started = _instant(call.get("startTime")) if call is not None else None
     if call is None or started is None:
         return {}
-    local = started.astimezone(zone)
+    try:
+        local = started.astimezone(zone)
+    except OverflowError:  # at the very ends of the calendar
+        return {}
     counted = counters(call, local.hour)
     day = local.date().isoformat()
     buckets = [Bucket(day, None)]
@@ -101,23 +105,32 @@ def contribution(call: Mapping[str, Any] | None, zone: ZoneInfo) -> Contribution
 
 def counters(call: Mapping[str, Any], hour: int) -> dict[str, int]:
     """Return the counters one call moves, each with how far."""
-    status = call.get("status")
-    direction = call.get("direction")
+    status = _one_of(STATUS_RANK, call.get("status"))
     moved = {
         "callVolume.total": 1,
         f"callVolume.byHour.{hour}": 1,
-        f"callVolume.byStatus.{status if status in STATUS_RANK else UNKNOWN}": 1,
-        f"callVolume.byDirection.{direction if direction in _DIRECTIONS else UNKNOWN}": 1,
+        f"callVolume.byStatus.{status}": 1,
+        f"callVolume.byDirection.{_one_of(_DIRECTIONS, call.get('direction'))}": 1,
     }
     duration = call.get("duration")
-    if isinstance(duration, (int, float)) and not isinstance(duration, bool):
+    if _is_number(duration):
         moved["duration.total"] = int(duration)
         # Unanswered calls report 0 s: they are no talk to be averaged over.
         moved["duration.count"] = int(status == "completed")
-    outcome = call.get("outcome")
-    if outcome in OUTCOMES:
+    outcome = _one_of(OUTCOMES, call.get("outcome"))
+    if outcome != UNKNOWN:
         moved[f"outcomes.{outcome}"] = 1
     return moved
+
+
+def _one_of(known: Collection[str], value: Any) -> str:
+    """Return a word we count by; anything other programs may have stored is `unknown`."""
+    return value if isinstance(value, str) and value in known else UNKNOWN
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    """Tell a finite number; NaN and infinity cannot be added and taken back."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
 
 
 def difference(before: Contribution, after: Contribution) -> Contribution:

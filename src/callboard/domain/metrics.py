@@ -73,8 +73,8 @@ def campaign_status(
     waiting = max(contacts - total, 0) if contacts is not None else 0
     return {
         "campaignId": campaign_id,
-        "name": document.get("name") or campaign_id,
-        "status": document.get("status") or "unknown",
+        "name": _word(document.get("name"), campaign_id),
+        "status": _word(document.get("status"), "unknown"),
         "totalContacts": contacts,
         "totalCalls": total,
         "activeCalls": sum(by_status.get(name, 0) for name in ACTIVE_STATUSES),
@@ -85,6 +85,11 @@ def campaign_status(
         "successRate": percentage(completed, completed + failed),
         "outcomes": dict(counted["outcomes"]),
     }
+
+
+def _word(value: object, otherwise: str) -> str:
+    """Return a text, whatever another program stored in its place."""
+    return value if isinstance(value, str) and value else otherwise
 
 
 def _ended(by_status: Mapping[str, int]) -> tuple[int, int]:

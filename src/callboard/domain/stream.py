@@ -16,6 +16,9 @@ from callboard.errors import PositionLost
 __all__ = ["Delta", "DeltaLog", "Position", "Snapshot", "coalesce", "diff"]
 
 
+_EPOCH_DIGITS_MAX = 20  # Redis' stream ids are 64 bits wide
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
     """A place in a view's history: comparable only within one epoch."""
@@ -39,9 +42,10 @@ class Position:
         if not isinstance(value, Mapping):
             return None
         epoch, offset = value.get("epoch"), value.get("offset")
-        if isinstance(epoch, str) and epoch.isdecimal():
+        if isinstance(epoch, str) and epoch.isdecimal() and len(epoch) <= _EPOCH_DIGITS_MAX:
             epoch = int(epoch)
-        if not isinstance(epoch, int) or not isinstance(offset, int):
+        # By type, not isinstance: JSON's true is no number.
+        if type(epoch) is not int or type(offset) is not int:
             return None
         return cls(epoch, offset)
 

@@ -8,11 +8,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from callboard.errors import CallboardError, StoreUnavailable
+from callboard.errors import CallboardError, InvariantViolated, StoreUnavailable
 
 __all__ = ["Batcher"]
 
 Entry = TypeVar("Entry")
+
+_STOPPING = "callboard is stopping"
 
 
 class Batcher(Generic[Entry]):
@@ -30,6 +32,7 @@ class Batcher(Generic[Entry]):
         self._waiting_max = waiting_max
         self._waiting: list[tuple[Entry, asyncio.Future[None]]] = []
         self._arrived = asyncio.Event()
+        self._stopped = False
 
     async def submit(self, entry: Entry) -> None:
         """Return once the entry is durable.
@@ -38,6 +41,8 @@ class Batcher(Generic[Entry]):
             StoreUnavailable: it is not; too many are waiting, or the store does not answer.
             CallboardError: this very entry could not be stored.
         """
+        if self._stopped:
+            raise StoreUnavailable(_STOPPING)
         if len(self._waiting) >= self._waiting_max:
             message = f"{self._waiting_max} webhooks are waiting to be stored"
             raise StoreUnavailable(message)
@@ -48,6 +53,7 @@ class Batcher(Generic[Entry]):
 
     async def run(self) -> None:
         """Commit batches until cancelled; what waits then is told to come again."""
+        self._stopped = False
         try:
             while True:
                 await self._arrived.wait()
@@ -56,9 +62,13 @@ class Batcher(Generic[Entry]):
                 if not self._waiting:
                     self._arrived.clear()
                 await self._settle(batch)
+        except asyncio.CancelledError:
+            self._stopped = True
+            raise
         finally:
-            _fail(self._waiting, StoreUnavailable("callboard is stopping"))
+            _fail(self._waiting, StoreUnavailable(_STOPPING))
             self._waiting.clear()
+            self._arrived.clear()
 
     async def _settle(self, batch: list[tuple[Entry, asyncio.Future[None]]]) -> None:
         """Commit one batch and tell each sender what became of its entry."""
@@ -68,6 +78,10 @@ class Batcher(Generic[Entry]):
             # Not known to be durable, so not acknowledged.
             _fail(batch, StoreUnavailable("the commit was interrupted"))
             raise
+        if len(results) != len(batch):
+            message = f"a commit of {len(batch)} entries answered for {len(results)}"
+            _fail(batch, StoreUnavailable(message))
+            raise InvariantViolated(message)
         for (_, done), failure in zip(batch, results, strict=True):
             if done.done():
                 continue  # the sender has hung up

@@ -10,6 +10,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 __all__ = ["configure_logs", "mask_numbers"]
 
@@ -20,21 +21,27 @@ _SHOWN_TAIL = 2
 def configure_logs(log_format: str, level: str) -> None:
     """Set the process' logging up, once."""
     readable = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-        if readable
-        else structlog.processors.JSONRenderer()
-    )
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _mask,
     ]
-    if not readable:
-        processors.append(structlog.processors.dict_tracebacks)
+    renderer: Any
+    if readable:
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    else:
+        # Traces without the frames' locals: they hold tokens, keys and bodies.
+        tracebacks = ExceptionDictTransformer(show_locals=False)
+        processors.append(structlog.processors.ExceptionRenderer(tracebacks))
+        renderer = structlog.processors.JSONRenderer()
+
+    def render_masked(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
+        return mask_numbers(str(renderer(logger, name, event)))
+
     structlog.configure(
-        processors=[*processors, renderer],
+        processors=[*processors, render_masked],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
@@ -58,10 +65,3 @@ def mask_numbers(text: str) -> str:
 
 def _masked(number: str) -> str:
     return "+" + "*" * (len(number) - 1 - _SHOWN_TAIL) + number[-_SHOWN_TAIL:]
-
-
-def _mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = mask_numbers(value)
-    return event

@@ -74,7 +74,9 @@ class Board:
         live = {key: orjson.dumps(shown_call(document)) for key, document in active.items()}
         self.publishers.live.reset(live, epoch, at)
         known = self._campaigns.keys() | {
-            bucket.campaign_id for bucket in counted if bucket.day is None and bucket.campaign_id
+            bucket.campaign_id
+            for bucket in counted
+            if bucket.day is None and bucket.campaign_id and self._counts(bucket)
         }
         statuses = {key: self._campaign_json(key) for key in sorted(known)}
         self.publishers.campaigns.reset(statuses, epoch, at)

@@ -174,16 +174,19 @@ class Projector:
     async def _flush(self) -> None:
         """Write the views; without Redis the figures go on and the views are restored later."""
         async with self._flush_lock:
-            try:
-                await asyncio.gather(*(view.flush() for view in self._publishers.all()))
-            except ViewsUnavailable as error:
-                if not self._views_lost:
-                    _log.warning("projection.views_unavailable", reason=str(error))
-                self._views_lost = True
-            else:
-                if self._views_lost:
-                    _log.info("projection.views_restored")
-                self._views_lost = False
+            # All of them end before the lock is given back: a view is never written twice at once.
+            flushed = await asyncio.gather(
+                *(view.flush() for view in self._publishers.all()), return_exceptions=True
+            )
+        failures = [failure for failure in flushed if failure is not None]
+        for failure in failures:
+            if not isinstance(failure, ViewsUnavailable):
+                raise failure
+        if failures and not self._views_lost:
+            _log.warning("projection.views_unavailable", reason=str(failures[0]))
+        elif self._views_lost and not failures:
+            _log.info("projection.views_restored")
+        self._views_lost = bool(failures)
 
     async def _refold(self) -> None:
         """Fold the figures of all calls from nothing, as of one cluster time."""

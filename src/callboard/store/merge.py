@@ -97,7 +97,7 @@ def _twilio(fact: CallFact) -> dict[str, Any]:
     """Return the merges of Twilio's own sub-document."""
     merged: dict[str, Any] = {}
     if fact.status is not None:
-        version = STATUS_RANK[fact.status] * _RANK_STEP + fact.sequence
+        version = STATUS_RANK[fact.status] * _RANK_STEP + min(fact.sequence, _RANK_STEP - 1)
         # BSON compares embedded documents field by field: version first, then the name.
         merged["twilio.state"] = _most("twilio.state", {"v": version, "s": fact.status})
         seen = f"twilio.seen.{fact.status}"

@@ -16,7 +16,7 @@ __all__ = ["parse_callback"]
 
 _CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
 _FIELD_LENGTH_MAX = 512
-_NUMBER_MAX = 10**9
+_DIGITS_MAX = 9
 _DIRECTIONS = {
     "inbound": "inbound",
     "trunking-originating": "inbound",
@@ -86,6 +86,9 @@ def _amd(
     sid: str, fields: Mapping[str, str], context: CallContext, received_at: datetime
 ) -> CallFact:
     verdict = _answered_by(fields)
+    if verdict is None:
+        message = "'AnsweredBy' is empty"
+        raise MalformedPayload(message, field="AnsweredBy")
     details: dict[str, str | int] = {}
     if (took_ms := _whole(fields, "MachineDetectionDuration")) is not None:
         details["machineDetectionMs"] = took_ms
@@ -145,10 +148,10 @@ def _timestamp(fields: Mapping[str, str], received_at: datetime) -> datetime:
         return received_at
     try:
         fired_at = parsedate_to_datetime(text)
+        return (fired_at if fired_at.tzinfo else fired_at.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         message = "'Timestamp' must be an RFC 2822 date, e.g. 'Wed, 08 Oct 2025 13:54:12 +0000'"
         raise MalformedPayload(message, field="Timestamp") from error
-    return fired_at if fired_at.tzinfo else fired_at.replace(tzinfo=UTC)
 
 
 def _whole(fields: Mapping[str, str], name: str) -> int | None:
@@ -156,7 +159,7 @@ def _whole(fields: Mapping[str, str], name: str) -> int | None:
     text = fields.get(name)
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal()) or int(text) > _NUMBER_MAX:
+    if not (text.isascii() and text.isdecimal()) or len(text) > _DIGITS_MAX:
         message = f"'{name}' must be a whole number"
         raise MalformedPayload(message, field=name)
     return int(text)

@@ -12,11 +12,13 @@ do no harm. That is what the call document's merge rules are for.
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 __all__ = ["sign", "verify"]
 
+_PORT = re.compile(r":\d*$")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -54,9 +56,9 @@ def verify(url: str, params: Iterable[tuple[str, str]], token: str, signature: s
 def _spellings(url: str) -> list[str]:
     """Return the URL without port and with one, never with user info or fragment."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    if ":" in host:
-        host = f"[{host}]"
+    # Not `parts.hostname`: it lowers the host, and Twilio signs it as it was written.
+    address = parts.netloc.rpartition("@")[2]
+    host = _PORT.sub("", address)
     port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 443)
     return [
         urlunsplit((parts.scheme, netloc, parts.path, parts.query, ""))
