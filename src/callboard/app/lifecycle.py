@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 
 from callboard.clock import Clock
+from callboard.tasks import end
 
 __all__ = ["Background", "Lifecycle", "Service"]
 
@@ -73,9 +74,7 @@ class Background:
     async def stop(self) -> None:
         """Cancel the coroutine and wait for its end."""
         if self._task is not None:
-            self._task.cancel()
-            # Unlike awaiting the task, this tells its cancellation from our own.
-            await asyncio.wait({self._task})
+            await end(self._task)
 
 
 class Lifecycle:

@@ -8,7 +8,7 @@ tells every reader to take a snapshot too.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import structlog
@@ -27,6 +27,7 @@ from callboard.domain.contributions import (
 from callboard.errors import HistoryLost, LeaseLost, StoreUnavailable, ViewsUnavailable
 from callboard.projection.board import Board
 from callboard.projection.ports import Document, Figures, Lease, Source
+from callboard.tasks import together
 
 __all__ = ["Projector"]
 
@@ -87,7 +88,7 @@ class Projector:
     async def _lead(self) -> None:
         """Project for as long as the lease is ours."""
         try:
-            await _together(self._project(), self._keep_lease())
+            await together(self._project(), self._keep_lease())
         finally:
             await asyncio.shield(self._lease.release())
 
@@ -108,7 +109,7 @@ class Projector:
         await self._begin_epoch()
         _log.info("projection.leading", epoch=self._lease.epoch)
         feed = self._source.changes(checkpoint.token, checkpoint.after)
-        await _together(self._follow(feed), self._keep_vouching())
+        await together(self._follow(feed), self._keep_vouching())
 
     async def _begin_epoch(self) -> None:
         """Set the views up from MongoDB as of now; older changes then only move figures."""
@@ -208,17 +209,3 @@ def _without_zeros(moved: Contribution) -> Contribution:
         if left := {path: step for path, step in steps.items() if step}:
             kept[bucket] = left
     return kept
-
-
-async def _together(*parts: Coroutine[Any, Any, None]) -> None:
-    """Run parts side by side; when one ends, cancel the others and raise what it raised."""
-    loop = asyncio.get_running_loop()
-    tasks = [loop.create_task(part) for part in parts]
-    try:
-        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in ended:
-        task.result()
