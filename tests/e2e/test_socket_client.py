@@ -116,8 +116,12 @@ async def test_batches_and_one_campaign_only(server: LocalServer) -> None:
         assert wide.events("call_update") == []
 
 
-async def test_clients_are_told_to_resync_when_a_new_epoch_begins(server: LocalServer) -> None:
-    async with watching(server.url, token=ADMIN_KEY, subscribe=["calls"]) as client:
+@pytest.mark.parametrize("wish", [{}, {"campaignId": "camp_1"}, {"batch": True}])
+async def test_clients_are_told_to_resync_when_a_new_epoch_begins(
+    server: LocalServer, wish: dict[str, Any]
+) -> None:
+    watch = watching(server.url, token=ADMIN_KEY, subscribe=["calls"], wish=wish)
+    async with watch as client:
         position = (await client.until("subscribed:calls"))["position"]
         # Another projector takes over: here, the lease is given to somebody else and runs out.
         await server.database.state.update_one(

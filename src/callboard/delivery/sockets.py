@@ -7,6 +7,8 @@ get what they subscribed to, after their key was checked.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,6 +46,20 @@ class _Json:
         return orjson.loads(text)
 
 
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    """What clients subscribe to: a room, the view behind it, and how its deltas are told."""
+
+    name: str
+    room: str
+    replica: Replica
+    publish: Callable[[list[Delta]], Awaitable[None]]
+
+    def resync(self) -> dict[str, Any]:
+        """Return the contract's `resync`."""
+        return {"view": self.name, "position": self.replica.position.as_json()}
+
+
 class Sockets:
     """The Socket.IO server and its one writer."""
 
@@ -63,10 +79,12 @@ class Sockets:
             logger=False,
             engineio_logger=False,
         )
+        self._channels = (
+            _Channel("calls", CALLS, reads.live, self._calls),
+            _Channel("campaigns", CAMPAIGNS, reads.campaigns, self._campaigns),
+            _Channel("summary", SUMMARY, reads.summary, self._summary),
+        )
         self._register()
-        views = ((reads.live, self._calls), (reads.campaigns, self._campaigns))
-        for replica, publish in (*views, (reads.summary, self._summary)):
-            self._listen(replica, publish)
 
     def _register(self) -> None:
         on = self.server.on
@@ -74,31 +92,23 @@ class Sockets:
         on("disconnect", self._disconnect)
         on("get:active_calls", self._get_active_calls)
         on("page", self._page)
-        for name, room, replica in (
-            ("calls", CALLS, self._reads.live),
-            ("campaigns", CAMPAIGNS, self._reads.campaigns),
-            ("summary", SUMMARY, self._reads.summary),
-        ):
-            on(f"subscribe:{name}", self._subscriber(name, room, replica))
-            on(f"unsubscribe:{name}", self._unsubscriber(room))
+        for channel in self._channels:
+            on(f"subscribe:{channel.name}", self._subscriber(channel))
+            on(f"unsubscribe:{channel.name}", self._unsubscriber(channel))
+            self._listen(channel)
 
-    def _listen(self, replica: Replica, publish: Callable[[list[Delta]], Awaitable[None]]) -> None:
-        """Queue a replica's deltas; a queue that is full means a resync for all of them."""
-        room, name = {
-            "live": (CALLS, "calls"),
-            "campaign": (CAMPAIGNS, "campaigns"),
-            "summary": (SUMMARY, "summary"),
-        }[replica.name]
+    def _listen(self, channel: _Channel) -> None:
+        """Queue a replica's deltas, and a `resync` when it had to start over."""
 
         def deltas_came(deltas: list[Delta]) -> None:
-            self._put(lambda: publish(deltas))
+            self._put(lambda: channel.publish(deltas))
 
         def reset() -> None:
-            payload = {"view": name, "position": replica.position.as_json()}
-            self._put(lambda: self._emit("resync", payload, room))
+            resync = channel.resync()
+            self._put(lambda: self._resync_all(channel, resync))
 
-        replica.on_deltas.append(deltas_came)
-        replica.on_reset.append(reset)
+        channel.replica.on_deltas.append(deltas_came)
+        channel.replica.on_reset.append(reset)
 
     def _put(self, send: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -108,15 +118,15 @@ class Sockets:
             while not self._queue.empty():
                 self._queue.get_nowait()
             _log.error("sockets.overflow", dropped=_QUEUE_LENGTH_MAX)
-            for name, room, replica in (
-                ("calls", CALLS, self._reads.live),
-                ("campaigns", CAMPAIGNS, self._reads.campaigns),
-                ("summary", SUMMARY, self._reads.summary),
-            ):
-                payload = {"view": name, "position": replica.position.as_json()}
-                self._queue.put_nowait(
-                    lambda payload=payload, room=room: self._emit("resync", payload, room)  # type: ignore[misc]  # defaults bind the loop's values
-                )
+            for channel in self._channels:
+                send_resync = partial(self._resync_all, channel, channel.resync())
+                self._queue.put_nowait(send_resync)
+
+    async def _resync_all(self, channel: _Channel, resync: Mapping[str, Any]) -> None:
+        """Tell everybody in a room or in one of its narrower ones to take a snapshot."""
+        for room in list(self.server.manager.rooms.get("/", {})):
+            if room is not None and room.partition(":")[0].partition("#")[0] == channel.room:
+                await self._emit("resync", resync, room)
 
     async def run(self) -> None:
         """Send what is queued, in order, until cancelled."""
@@ -158,24 +168,22 @@ class Sockets:
     async def _page(self, sid: str, *_: Any) -> None:
         """Take note of what a person looks at; predictive warming will use it."""
 
-    def _subscriber(
-        self, name: str, room: str, replica: Replica
-    ) -> Callable[..., Awaitable[dict[str, Any]]]:
+    def _subscriber(self, channel: _Channel) -> Callable[..., Awaitable[dict[str, Any]]]:
         async def subscribe(sid: str, options: Any = None, *_: Any) -> dict[str, Any]:
             wish = options if isinstance(options, Mapping) else {}
             since = Position.from_json(wish.get("since"))
-            if replica is self._reads.live:
+            if channel.name == "calls":
                 since = since or self._shown.get(sid)
             # Decided now, sent in turn: every delta is either missed and replayed here, or
             # queued behind the join.
-            missed = self._missed(name, replica, since)
-            position = replica.position
+            missed = self._missed(channel, since)
+            position = channel.replica.position
             joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
             async def join() -> None:
                 for event, payload in missed:
                     await self._emit(event, payload, sid)
-                await self.server.enter_room(sid, _room_of(room, wish))
+                await self.server.enter_room(sid, _room_of(channel.room, wish))
                 if not joined.done():
                     joined.set_result(None)
 
@@ -186,27 +194,25 @@ class Sockets:
 
         return subscribe
 
-    def _unsubscriber(self, room: str) -> Callable[..., Awaitable[dict[str, Any]]]:
+    def _unsubscriber(self, channel: _Channel) -> Callable[..., Awaitable[dict[str, Any]]]:
         async def unsubscribe(sid: str, options: Any = None, *_: Any) -> dict[str, Any]:
             wish = options if isinstance(options, Mapping) else {}
-            await self.server.leave_room(sid, _room_of(room, wish))
+            await self.server.leave_room(sid, _room_of(channel.room, wish))
             return {}
 
         return unsubscribe
 
-    def _missed(
-        self, name: str, replica: Replica, since: Position | None
-    ) -> list[tuple[str, Any]]:
+    def _missed(self, channel: _Channel, since: Position | None) -> list[tuple[str, Any]]:
         """Return what brings a client from a position to now: updates, or a `resync`."""
-        if since is None or since == replica.position:
+        if since is None or since == channel.replica.position:
             return []
-        resync = {"view": name, "position": replica.position.as_json()}
         try:
-            deltas = replica.since(since)
+            deltas = channel.replica.since(since)
         except PositionLost:
-            return [("resync", resync)]
-        if replica is not self._reads.live:
-            return [("resync", resync)]  # absolute and small: reading it again is simplest
+            return [("resync", channel.resync())]
+        if channel.name != "calls":
+            # Absolute and small: reading it again is simplest.
+            return [("resync", channel.resync())]
         return [("call_update", _update(delta)) for delta in deltas]
 
     async def _calls(self, deltas: list[Delta]) -> None:
