@@ -94,6 +94,17 @@ async def _count(acknowledged: set[str]) -> int:
     return len(acknowledged)
 
 
+async def test_a_demo_plays_to_its_end_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    options = ("--concurrent", "10", "--speed", "30", "--duration", "3")
+    results = await asyncio.gather(*(run_to_end(data, "demo", *options) for _ in range(2)))
+    for code, out, error in results:
+        assert code == 0, error
+        assert "callboard is live: http://127.0.0.1:" in out
+        assert "webhooks acknowledged, 0 not." in out
+    assert sorted(path.name for path in data.iterdir()) == ["demo-1.lock", "demo-2.lock"]
+
+
 async def test_sigterm_drains_and_ends_with_code_0(tmp_path: Path) -> None:
     acknowledged: set[str] = set()
     async with program(tmp_path / "data", "serve", "--port", "0") as running:

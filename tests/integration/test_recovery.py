@@ -14,7 +14,7 @@ from callboard.clock import SystemClock
 SIDS = [f"CA{number:032x}" for number in range(6)]
 
 
-async def _play(server: LocalServer) -> None:
+async def play_six_calls(server: LocalServer) -> None:
     """Six calls of two campaigns: two alive, two completed, one busy, one canceled."""
     ends = ("", "", "completed", "completed", "busy", "canceled")
     for number, (sid, end) in enumerate(zip(SIDS, ends, strict=True)):
@@ -56,7 +56,7 @@ async def assert_true(server: LocalServer) -> None:
 
 
 async def test_a_restart_keeps_every_figure_and_begins_a_new_epoch(server: LocalServer) -> None:
-    await _play(server)
+    await play_six_calls(server)
     await assert_true(server)
     before = await server.read("/api/calls/active")
     await server.restart()
@@ -67,7 +67,7 @@ async def test_a_restart_keeps_every_figure_and_begins_a_new_epoch(server: Local
 
 
 async def test_an_emptied_redis_is_filled_again_by_the_projector(server: LocalServer) -> None:
-    await _play(server)
+    await play_six_calls(server)
     await assert_true(server)
     await server.redis.flushall()
     await eventually(lambda: server.redis.exists("cb:live:head"))
@@ -82,7 +82,7 @@ async def test_an_emptied_redis_is_filled_again_by_the_projector(server: LocalSe
 async def test_without_redis_reads_come_from_mongodb_and_webhooks_are_still_taken(
     server: LocalServer, engines: Engines
 ) -> None:
-    await _play(server)
+    await play_six_calls(server)
     await assert_true(server)
     pid = engines.valkey.pid
     assert pid is not None
@@ -107,7 +107,7 @@ async def test_without_redis_reads_come_from_mongodb_and_webhooks_are_still_take
 
 
 async def test_what_other_programs_write_is_treated_the_same(server: LocalServer) -> None:
-    await _play(server)
+    await play_six_calls(server)
     calls = server.database.calls
     noon = SystemClock().now().replace(hour=12)
     foreign = {"sid": "CAforeign", "status": "in-progress", "direction": "inbound"}
@@ -132,7 +132,7 @@ async def assert_true_with_foreign(server: LocalServer, sid: str) -> None:
 
 
 async def test_lost_history_leads_to_a_refold_and_true_figures(server: LocalServer) -> None:
-    await _play(server)
+    await play_six_calls(server)
     await assert_true(server)
     # Somebody emptied the figures and the checkpoint: as after a history that was lost.
     await server.database.state.delete_one({"_id": "projection"})
@@ -146,7 +146,7 @@ async def test_lost_history_leads_to_a_refold_and_true_figures(server: LocalServ
 
 
 async def test_a_dropped_collection_is_survived(server: LocalServer) -> None:
-    await _play(server)
+    await play_six_calls(server)
     await assert_true(server)
     await server.database.calls.drop()
     await server.webhook(status_form(SIDS[5], "ringing", 1), "campaignId=camp_1")

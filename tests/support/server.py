@@ -27,18 +27,19 @@ class LocalServer:
 
     def __init__(self, engines: Engines, **overrides: Any) -> None:
         self._engines = engines
-        self._mongo_url = engines.mongo_url()
+        given: SecretStr | None = overrides.get("mongodb_url")
+        self.mongo_url = given.get_secret_value() if given else engines.mongo_url()
         self._overrides = overrides
         self.server: Server | None = None
         self.client = httpx.AsyncClient()
-        self.database: MongoDatabase = connect(self._mongo_url)
+        self.database: MongoDatabase = connect(self.mongo_url)
         self.redis = Redis.from_url(engines.valkey.url, password=engines.valkey.password)
 
     def settings(self) -> Settings:
         """Return settings that name every engine: nothing of the machine's environment."""
         settings = Settings(_env_file=None)
         values: dict[str, Any] = {
-            "mongodb_url": SecretStr(self._mongo_url),
+            "mongodb_url": SecretStr(self.mongo_url),
             "redis_url": SecretStr(self._engines.valkey.url),
             "redis_password": SecretStr(self._engines.valkey.password),
             "twilio_auth_token": SecretStr(TOKEN),

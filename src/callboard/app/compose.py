@@ -52,6 +52,8 @@ class Server:
     clock: Clock
     host: str
     port: int
+    else_any_port: bool = False
+    """Whether a taken port means any free one."""
     made_key: str | None = None
     """The admin key's text when this start made it; shown once, never logged."""
     failed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -72,7 +74,7 @@ class Server:
             Unavailable: an engine of theirs does not answer.
         """
         self.settings.require_safe_for(self.host)
-        self._web = WebServer(self.host, self.port)
+        self._web = WebServer(self.host, self.port, else_any=self.else_any_port)
         self._web.bind()
         try:
             database, client = await self._engines()

@@ -30,9 +30,10 @@ class WebServer:
 
     name = "web"
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, else_any: bool = False) -> None:
         self._host = host
         self._port = port
+        self._else_any = else_any
         self._socket: socket.socket | None = None
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
@@ -44,17 +45,29 @@ class WebServer:
         Raises:
             ConfigurationError: somebody else listens there, or it is not ours.
         """
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listening = socket.socket(family)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((self._host, self._port))
+            try:
+                self._socket = self._listen(self._port)
+            except OSError:
+                if not self._else_any:
+                    raise
+                self._socket = self._listen(0)
         except OSError as error:
-            listening.close()
             message = f"cannot listen on {self._host}:{self._port}: {error.strerror}"
             raise ConfigurationError(message) from error
-        self._socket = listening
-        self._port = listening.getsockname()[1]
+        self._port = self._socket.getsockname()[1]
+
+    def _listen(self, port: int) -> socket.socket:
+        """Return a listening socket; only listening, not binding, makes an address ours alone."""
+        listening = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((self._host, port))
+            listening.listen(_BACKLOG)
+        except OSError:
+            listening.close()
+            raise
+        return listening
 
     @property
     def url(self) -> str:

@@ -37,7 +37,7 @@ class DemoTraffic:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Loopback address.")
-@click.option("--port", default=0, help="Port; by default 8000 or, if taken, a free one.")
+@click.option("--port", default=8000, show_default=True, help="If taken, any free one.")
 @click.option("--concurrent", default=50, show_default=True, help="Calls alive at once.")
 @click.option("--speed", default=1.0, show_default=True, help="2 plays twice as fast.")
 @click.option("--duration", type=float, help="Stop placing calls after so many seconds, and end.")
@@ -73,7 +73,7 @@ def demo(  # noqa: PLR0913  (one argument per command line option)
     try:
         settings = _demo_settings(base, folder)
         traffic = DemoTraffic(options, duration)
-        code = uvloop.run(_run(settings, host, _port(port), traffic))
+        code = uvloop.run(_run(settings, host, port, traffic))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         lock.close()
@@ -109,16 +109,8 @@ async def _run(settings: Settings, host: str, port: int, traffic: DemoTraffic) -
             flush=True,
         )
 
-    return await run_server(settings, host, port, until)
-
-
-def _port(wished: int) -> int:
-    """Return the wished port, else 8000 if it is free, else 0 for any free one."""
-    from callboard.embedded.child import is_free  # noqa: PLC0415  (only the demo needs it)
-
-    if wished:
-        return wished
-    return 8000 if is_free(8000) else 0
+    server = Server(settings, clock, host, port, else_any_port=True)
+    return await run_server(server, until)
 
 
 def _claim_folder(data_dir: Path) -> tuple[Path, IO[str]]:

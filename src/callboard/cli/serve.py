@@ -13,7 +13,7 @@ import uvloop
 from callboard.app.compose import Server
 from callboard.clock import SystemClock
 from callboard.observe.logs import configure_logs
-from callboard.settings import Settings, load_settings
+from callboard.settings import load_settings
 
 __all__ = ["run_server", "serve"]
 
@@ -27,21 +27,17 @@ def serve(host: str, port: int) -> None:
     """Serve webhooks, API and board."""
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
-    code = uvloop.run(run_server(settings, host, port, _wait))
+    code = uvloop.run(run_server(Server(settings, SystemClock(), host, port), _wait))
     sys.exit(code)
 
 
 async def run_server(
-    settings: Settings,
-    host: str,
-    port: int,
-    until: Callable[[Server, asyncio.Event], Awaitable[None]],
+    server: Server, until: Callable[[Server, asyncio.Event], Awaitable[None]]
 ) -> int:
     """Run a server until `until` returns; 1 when a service failed for good, else 0.
 
     `until` is handed the running server and an event that is set when it should stop.
     """
-    server = Server(settings, SystemClock(), host, port)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,6 +1,7 @@
 """An embedded single-node replica set: change streams and transactions need one."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ __all__ = ["EmbeddedMongo"]
 _SET = "callboard"
 _START_TIMEOUT_S = 60.0
 _NOT_YET_INITIALIZED = 94
+_PORT_MAX = 65_535
 _STOP_TIMEOUT_S = 15.0
 
 
@@ -65,7 +67,7 @@ class EmbeddedMongo:
             port = int(remembered.read_text())
         except (OSError, ValueError):
             port = 0
-        if not port or not is_free(port):
+        if not 0 < port <= _PORT_MAX or not is_free(port):
             port = free_port()
             remembered.write_text(str(port))
         return port
@@ -126,11 +128,16 @@ class EmbeddedMongo:
                 await client.admin.command("replSetReconfig", config, force=True)
         except OperationFailure as error:
             if error.code == _NOT_YET_INITIALIZED:
-                members = [{"_id": 0, "host": host}]
-                await client.admin.command("replSetInitiate", {"_id": _SET, "members": members})
+                await self._initiate(client, host)
         except PyMongoError:
             return False  # not listening yet
         return False
+
+    async def _initiate(self, client: AsyncMongoClient[dict[str, Any]], host: str) -> None:
+        """Make a new set; a node that is still reading its old configuration refuses."""
+        members = [{"_id": 0, "host": host}]
+        with contextlib.suppress(PyMongoError):
+            await client.admin.command("replSetInitiate", {"_id": _SET, "members": members})
 
     async def stop(self) -> None:
         """Stop mongod."""
