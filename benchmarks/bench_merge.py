@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from report import write_report
+from report import cpu_s, write_report
 
 from callboard.clock import SystemClock
 from callboard.domain.calls import STATUS_RANK, CallContext, CallFact
@@ -84,12 +84,6 @@ def facts(prefix: str) -> list[CallFact]:
         for sequence, (status, second) in enumerate(LIFE)
         for number in range(CALLS)
     ]
-
-
-def cpu_s(pid: int) -> float:
-    """Return the CPU seconds a process has used (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def run(database: MongoDatabase, pid: int, way: Statement, batch: int, prefix: str) -> Any:

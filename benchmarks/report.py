@@ -9,7 +9,7 @@ from typing import Any
 
 from callboard.clock import SystemClock, isoformat_z
 
-__all__ = ["write_report"]
+__all__ = ["cpu_s", "write_report"]
 
 _RESULTS = Path(__file__).parent / "results"
 
@@ -36,6 +36,12 @@ def write_report(name: str, question: str, rows: list[dict[str, Any]]) -> None:
     _RESULTS.mkdir(exist_ok=True)
     text = json.dumps(report, indent=2, ensure_ascii=False)
     (_RESULTS / f"{name}.json").write_text(text + "\n")
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU seconds a process has used (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _commit() -> str:

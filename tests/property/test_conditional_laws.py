@@ -13,7 +13,7 @@ from starlette.requests import Request
 from support.builders import START
 
 from callboard.clock import FixedClock
-from callboard.delivery.conditional import answer, content_tag, position_tag
+from callboard.delivery.conditional import Answer, content_tag, position_tag, respond
 from callboard.domain.stream import Position
 
 BODY = b'{"a":1}'
@@ -34,9 +34,8 @@ def asked(if_none_match: str | None) -> Request:
 
 def status(if_none_match: str | None, tag: str) -> int:
     """Return the status of the answer."""
-    found = answer(
-        asked(if_none_match), BODY, tag, max_age_s=15, clock=FixedClock(START), cache="HIT"
-    )
+    kept = Answer(BODY, tag, "HIT")
+    found = respond(asked(if_none_match), kept, FixedClock(START), max_age_s=15)
     assert bytes(found.body) == (b"" if found.status_code == 304 else BODY)
     assert found.headers["etag"] == tag
     return found.status_code
@@ -75,7 +74,7 @@ def test_a_tag_changes_exactly_with_the_position(first: Position, second: Positi
 def test_the_headers_agree_with_each_other(max_age_s: int, tag: str, held: bool) -> None:
     clock = FixedClock(START)
     request = asked(tag if held else None)
-    found = answer(request, BODY, tag, max_age_s=max_age_s, clock=clock, cache="MISS")
+    found = respond(request, Answer(BODY, tag, "MISS"), clock, max_age_s=max_age_s)
     assert found.headers["cache-control"] == f"private, max-age={max_age_s}"
     expires = parsedate_to_datetime(found.headers["expires"])
     assert expires == clock.now() + timedelta(seconds=max_age_s)

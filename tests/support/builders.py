@@ -151,8 +151,9 @@ class MemoryView:
         self.snapshot.apply(delta)
         self.deltas.append(delta)
 
-    async def flush(self) -> None:
+    async def flush(self, *, vouch: bool = False) -> None:
         """Write what is staged, unless it is made to fail."""
+        del vouch  # in memory nothing expires
         await turn(0)
         self.seen.append(("flush", self.name))
         if self.failure is not None:

@@ -9,7 +9,8 @@ import pytest
 from support.builders import AT, START, a_call, sid
 
 from callboard.clock import FixedClock
-from callboard.delivery.board import Answer, BoardReads
+from callboard.delivery.board import BoardReads
+from callboard.delivery.conditional import Answer
 from callboard.delivery.replica import Replica
 from callboard.domain.calls import shown_call
 from callboard.domain.contributions import Bucket, empty_counters

@@ -195,7 +195,7 @@ async def test_a_view_is_never_written_twice_at_once() -> None:
     async with leading(MemoryWorld()) as world:
         gate, writing, most = asyncio.Event(), 0, 0
 
-        async def slow() -> None:
+        async def slow(*, vouch: bool = False) -> None:
             nonlocal writing, most
             writing += 1
             most = max(most, writing)

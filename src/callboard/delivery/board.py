@@ -5,23 +5,24 @@ One method per thing people ask for, each answering body, tag and where it came 
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import orjson
 
 from callboard.clock import Clock, isoformat_z
-from callboard.delivery.conditional import content_tag, position_tag
+from callboard.delivery.conditional import Answer, position_tag, read_through
 from callboard.delivery.replica import Replica
 from callboard.domain.calls import shown_call
 from callboard.domain.contributions import Bucket, day_of
 from callboard.domain.metrics import campaign_status, summary, total_of
 from callboard.errors import CampaignNotFound, ViewsUnavailable
 
-__all__ = ["Answer", "BoardReads", "Truth"]
+__all__ = ["BoardReads", "Truth"]
 
 Document = dict[str, Any]
+
+BYPASS = "BYPASS"
 
 _PERIOD_DAYS = {"yesterday": (1, 1), "7d": (6, 0), "30d": (29, 0)}
 """First and last day of a period, in days back from today; both included."""
@@ -47,15 +48,6 @@ class Truth(Protocol):
 
     async def figures(self, buckets: Sequence[Bucket]) -> dict[Bucket, Document]:
         """Return stored figures by bucket."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A rendered body, its strong tag, and where it came from."""
-
-    body: bytes
-    tag: str
-    cache: str
 
 
 class BoardReads:
@@ -99,7 +91,7 @@ class BoardReads:
             )
         found = [shown_call(document) for document in await self._truth.active_calls()]
         calls = [call for call in found if campaign_id in (None, call["campaignId"])]
-        return _bypass(_active(calls, isoformat_z(self._clock.now()), None))
+        return read_through(_active(calls, isoformat_z(self._clock.now()), None), BYPASS)
 
     async def summary_of(self, period: str) -> Answer:
         """Return the summary of today, yesterday, 7d or 30d."""
@@ -111,8 +103,7 @@ class BoardReads:
             day_of(now, self._zone, days_back=first), day_of(now, self._zone, days_back=last), None
         )
         body = summary(total_of(days), await self._active_count())
-        rendered = orjson.dumps({"summary": body, "period": period, "last_updated": None})
-        return Answer(rendered, content_tag(rendered), "MISS")
+        return read_through({"summary": body, "period": period, "last_updated": None})
 
     def today_payload(self) -> Document:
         """Return today's summary of the replica at its position."""
@@ -134,7 +125,8 @@ class BoardReads:
         body = summary(total_of(counted.values()), await self._active_count())
         at = isoformat_z(self._clock.now())
         named = {"day": today.day, "timezone": self._zone.key, **body}
-        return _bypass({"summary": named, "period": "today", "last_updated": at, "position": None})
+        payload = {"summary": named, "period": "today", "last_updated": at, "position": None}
+        return read_through(payload, BYPASS)
 
     async def _active_count(self) -> int:
         if self.live.vouched:
@@ -151,7 +143,7 @@ class BoardReads:
         documents = {str(document["_id"]): document async for document in found}
         known = counted.keys() | documents.keys()
         rows = [campaign_status(key, counted.get(key), documents.get(key)) for key in known]
-        return _bypass(_campaigns(rows, isoformat_z(self._clock.now())))
+        return read_through(_campaigns(rows, isoformat_z(self._clock.now())), BYPASS)
 
     def _campaigns_payload(self) -> Document:
         return _campaigns(list(self.campaigns.items.values()), self.campaigns.at)
@@ -185,7 +177,7 @@ class BoardReads:
                 raise
         status = campaign_status(campaign_id, counted, document)
         at = isoformat_z(self._clock.now())
-        return _bypass({**status, "last_updated": at, "position": None})
+        return read_through({**status, "last_updated": at, "position": None}, BYPASS)
 
     def _render(self, name: tuple[str, str | None], tag: str, payload: Any) -> Answer:
         """Return the bytes of this position, rendered at most once."""
@@ -222,8 +214,3 @@ def _text(value: object) -> str:
 def _campaigns(rows: list[Document], at: str) -> Document:
     ordered = sorted(rows, key=lambda row: (row["name"], row["campaignId"]))
     return {"campaigns": [{**row, "last_updated": at} for row in ordered], "last_updated": at}
-
-
-def _bypass(payload: Document) -> Answer:
-    body = orjson.dumps(payload)
-    return Answer(body, content_tag(body), "BYPASS")

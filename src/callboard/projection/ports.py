@@ -101,5 +101,5 @@ class ViewPublisher(Protocol):
     def stage(self, key: str, change: str, value: bytes, *, keep: bool, at: str) -> None:
         """Move on by one delta."""
 
-    async def flush(self) -> None:
-        """Write it; raises ViewsUnavailable, LeaseLost."""
+    async def flush(self, *, vouch: bool = False) -> None:
+        """Write it, with `vouch` for another TTL; raises ViewsUnavailable, LeaseLost."""

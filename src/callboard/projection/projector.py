@@ -170,14 +170,15 @@ class Projector:
         """Refresh the views' TTLs while nothing happens."""
         while True:
             await asyncio.sleep(_VOUCH_EVERY_S)
-            await self._flush()
+            await self._flush(vouch=True)
 
-    async def _flush(self) -> None:
+    async def _flush(self, *, vouch: bool = False) -> None:
         """Write the views; without Redis the figures go on and the views are restored later."""
         async with self._flush_lock:
             # All of them end before the lock is given back: a view is never written twice at once.
             flushed = await asyncio.gather(
-                *(view.flush() for view in self._publishers.all()), return_exceptions=True
+                *(view.flush(vouch=vouch) for view in self._publishers.all()),
+                return_exceptions=True,
             )
         failures = [failure for failure in flushed if failure is not None]
         for failure in failures:

@@ -6,7 +6,7 @@ been written; it moves last.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -57,8 +57,8 @@ class Publisher:
         self._view.apply(delta)
         self._staged.append(delta)
 
-    async def flush(self) -> None:
-        """Write what was staged and vouch for the whole view for another TTL.
+    async def flush(self, *, vouch: bool = False) -> None:
+        """Write what was staged; with `vouch`, keep the whole view for another TTL.
 
         Raises:
             ViewsUnavailable: Redis does not answer; the view is restored by a later flush.
@@ -69,18 +69,24 @@ class Publisher:
         staged, self._staged = self._staged, []
         position, at = self._view.position, self._view.at
         try:
-            if not self._in_redis or not await self._advance(staged, position, at):
+            if not self._in_redis:
                 await self._restore()
+            elif staged or vouch:
+                shards = range(self.space.shards) if vouch else ()
+                if not await self._advance(staged, shards):
+                    await self._restore()
+                else:
+                    await self._move_head(position, at)
             self._in_redis = True
         except RedisError as error:
             self._in_redis = False
             raise ViewsUnavailable(str(error)) from error
 
-    async def _advance(self, staged: Sequence[Delta], position: Position, at: str) -> bool:
-        """Write the deltas; False when a shard is not where we left it."""
-        by_shard: dict[int, list[Delta]] = {shard: [] for shard in range(self.space.shards)}
+    async def _advance(self, staged: Sequence[Delta], shards: Iterable[int]) -> bool:
+        """Write the deltas, and touch these shards; False when one is not where we left it."""
+        by_shard: dict[int, list[Delta]] = {shard: [] for shard in shards}
         for delta in staged:
-            by_shard[self.space.shard_of(delta.key)].append(delta)
+            by_shard.setdefault(self.space.shard_of(delta.key), []).append(delta)
         answers = await asyncio.gather(
             *(self._advance_shard(shard, deltas) for shard, deltas in by_shard.items())
         )
@@ -89,7 +95,6 @@ class Publisher:
         for shard, deltas in by_shard.items():
             if deltas:
                 self._shard_offsets[shard] = deltas[-1].position.offset
-        await self._move_head(position, at)
         return True
 
     async def _advance_shard(self, shard: int, deltas: Sequence[Delta]) -> bool:

@@ -3,12 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from callboard.delivery.api.context import context_of, reader
-from callboard.delivery.conditional import answer, content_tag
+from callboard.delivery.conditional import read_through, respond
 from callboard.domain.calls import shown_call
 from callboard.domain.queries import CallQuery
 
@@ -79,15 +78,8 @@ async def list_calls(request: Request, parameters: Annotated[ListParameters, Que
     """Return calls, newest first, with a cursor to the next page."""
     context = context_of(request)
     found, following = await context.records.page(parameters.as_query())
-    body = orjson.dumps({"calls": [shown_call(call) for call in found], "next": following})
-    return answer(
-        request,
-        body,
-        content_tag(body),
-        max_age_s=_LIST_MAX_AGE_S,
-        clock=context.clock,
-        cache="MISS",
-    )
+    page = read_through({"calls": [shown_call(call) for call in found], "next": following})
+    return respond(request, page, context.clock, max_age_s=_LIST_MAX_AGE_S)
 
 
 @router.get("/active")
@@ -99,26 +91,12 @@ async def active_calls(
     if "no-cache" in request.headers.get("cache-control", ""):
         await context.reads.refresh(context.reads.live)
     found = await context.reads.active(parameters.campaign_id)
-    return answer(
-        request,
-        found.body,
-        found.tag,
-        max_age_s=_ACTIVE_MAX_AGE_S,
-        clock=context.clock,
-        cache=found.cache,
-    )
+    return respond(request, found, context.clock, max_age_s=_ACTIVE_MAX_AGE_S)
 
 
 @router.get("/{sid}")
 async def one_call(request: Request, sid: str) -> Response:
     """Return one call by its call SID, both vendors joined."""
     context = context_of(request)
-    body = orjson.dumps(shown_call(await context.records.call(sid)))
-    return answer(
-        request,
-        body,
-        content_tag(body),
-        max_age_s=_CALL_MAX_AGE_S,
-        clock=context.clock,
-        cache="MISS",
-    )
+    found = read_through(shown_call(await context.records.call(sid)))
+    return respond(request, found, context.clock, max_age_s=_CALL_MAX_AGE_S)

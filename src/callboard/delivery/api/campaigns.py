@@ -7,9 +7,8 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from callboard.delivery.api.context import Context, context_of, reader, writer
-from callboard.delivery.board import Answer
-from callboard.delivery.conditional import answer
+from callboard.delivery.api.context import context_of, reader, writer
+from callboard.delivery.conditional import respond
 from callboard.errors import MalformedPayload
 
 __all__ = ["router"]
@@ -44,7 +43,8 @@ class NewCampaign(CampaignChange):
 async def list_campaigns(request: Request) -> Response:
     """Return every campaign with its status, by name."""
     context = context_of(request)
-    return _answer(request, context, await context.reads.campaign_list())
+    found = await context.reads.campaign_list()
+    return respond(request, found, context.clock, max_age_s=_STATUS_MAX_AGE_S)
 
 
 @router.get("/{campaign_id}", dependencies=[Depends(reader)])
@@ -54,7 +54,8 @@ async def campaign_status(request: Request, campaign_id: CampaignId) -> Response
     context = context_of(request)
     if "no-cache" in request.headers.get("cache-control", ""):
         await context.reads.refresh(context.reads.campaigns)
-    return _answer(request, context, await context.reads.campaign(campaign_id))
+    found = await context.reads.campaign(campaign_id)
+    return respond(request, found, context.clock, max_age_s=_STATUS_MAX_AGE_S)
 
 
 @router.post("", status_code=201, dependencies=[Depends(writer)])
@@ -82,14 +83,3 @@ async def change_campaign(
     await context.records.change_campaign(campaign_id, fields)
     body = orjson.dumps({"campaignId": campaign_id, **fields})
     return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")
-
-
-def _answer(request: Request, context: Context, found: Answer) -> Response:
-    return answer(
-        request,
-        found.body,
-        found.tag,
-        max_age_s=_STATUS_MAX_AGE_S,
-        clock=context.clock,
-        cache=found.cache,
-    )

@@ -60,11 +60,11 @@ def _require(request: Request, scope: str) -> Principal:
     )
 
 
-def reader(request: Request) -> Principal:
-    """Let in who may read."""
+async def reader(request: Request) -> Principal:
+    """Let in who may read. A coroutine, or FastAPI would call it in a thread."""
     return _require(request, "read")
 
 
-def writer(request: Request) -> Principal:
+async def writer(request: Request) -> Principal:
     """Let in who may write."""
     return _require(request, "write")

@@ -3,13 +3,12 @@
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from callboard.clock import isoformat_z
 from callboard.delivery.api.context import context_of, reader
-from callboard.delivery.conditional import answer, content_tag
+from callboard.delivery.conditional import read_through, respond
 
 __all__ = ["router"]
 
@@ -55,14 +54,7 @@ async def dashboard_summary(
     if "no-cache" in request.headers.get("cache-control", ""):
         await context.reads.refresh(context.reads.summary)
     found = await context.reads.summary_of(parameters.period)
-    return answer(
-        request,
-        found.body,
-        found.tag,
-        max_age_s=_SUMMARY_MAX_AGE_S,
-        clock=context.clock,
-        cache=found.cache,
-    )
+    return respond(request, found, context.clock, max_age_s=_SUMMARY_MAX_AGE_S)
 
 
 @router.get("/analytics/daily")
@@ -79,13 +71,7 @@ async def analytics_daily(
         counted = day["duration"]
         average = counted["total"] / counted["count"] if counted["count"] else None
         day["duration"] = {**counted, "average": average}
-    body = orjson.dumps({"days": days, "timezone": context.timezone})
     closed = last < context.reads.today()
-    return answer(
-        request,
-        body,
-        content_tag(body),
-        max_age_s=_CLOSED_MAX_AGE_S if closed else _TODAY_MAX_AGE_S,
-        clock=context.clock,
-        cache="MISS",
-    )
+    max_age_s = _CLOSED_MAX_AGE_S if closed else _TODAY_MAX_AGE_S
+    answer = read_through({"days": days, "timezone": context.timezone})
+    return respond(request, answer, context.clock, max_age_s=max_age_s)

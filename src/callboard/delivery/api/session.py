@@ -28,7 +28,7 @@ class SignIn(BaseModel):
 async def session(request: Request) -> Response:
     """Return who is signed in, and the server's clock."""
     context = context_of(request)
-    return _answer(context, reader(request))
+    return _answer(context, await reader(request))
 
 
 @router.post("")
