@@ -169,6 +169,15 @@ async def test_what_the_operator_must_mend_ends_with_code_2_and_one_sentence(
             assert words in one_sentence(error)
 
 
+async def test_a_second_server_on_the_same_folder_is_told_so(tmp_path: Path) -> None:
+    async with program(tmp_path / "data", "serve", "--port", "0") as first:
+        code, _, error = await run_to_end(tmp_path / "data", "serve", "--port", "0")
+        assert code == 2
+        assert "another callboard runs on" in one_sentence(error)
+        async with first.client() as client:
+            assert (await client.get("/api/calls/active")).status_code == 200
+
+
 async def test_an_engine_that_cannot_start_is_named_with_its_last_words(tmp_path: Path) -> None:
     binaries = tmp_path / "bin"
     binaries.mkdir()

@@ -70,6 +70,23 @@ def test_what_is_on_path_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert binaries.find_valkey() == str(own)
 
 
+def test_an_engine_that_ends_is_quoted_with_its_last_error(tmp_path: Path) -> None:
+    script = tmp_path / "mongod"
+    script.write_text(
+        "#!/bin/sh\n"
+        """echo '{"s":"E","msg":"DBException","attr":{"error":"DBPathInUse"}}'\n"""
+        """echo '{"s":"I","msg":"Shutting down","attr":{"exitCode":100}}'\n"""
+        "exit 100\n"
+    )
+    script.chmod(0o755)
+    child = Child("mongod", [str(script)], tmp_path / "log")
+    child.start()
+    assert child._process is not None
+    child._process.wait()
+    with pytest.raises(ConfigurationError, match="code 100: DBException DBPathInUse"):
+        child.require_running()
+
+
 def test_a_program_that_is_none_is_named(tmp_path: Path) -> None:
     child = Child("mongod", [str(tmp_path / "nothing")], tmp_path / "log")
     with pytest.raises(ConfigurationError, match="mongod cannot be started"):

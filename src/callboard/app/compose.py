@@ -21,6 +21,7 @@ from callboard.delivery.board import BoardReads
 from callboard.delivery.replica import Replica
 from callboard.delivery.sockets import Sockets
 from callboard.domain.webhooks import InboxEntry
+from callboard.embedded.folder import DataFolder
 from callboard.embedded.mongod import EmbeddedMongo
 from callboard.embedded.valkey import EmbeddedValkey
 from callboard.ingest.accept import TwilioAcceptor
@@ -94,8 +95,8 @@ class Server:
         if settings.redis_url is None:
             embedded_valkey = EmbeddedValkey(settings.data_dir, self.clock)
             embedded.append(embedded_valkey)
-        await self._run(embedded)
         if embedded:
+            await self._run([DataFolder(settings.data_dir), *embedded])
             names = [service.name for service in embedded]
             _log.info("engines.started", engines=names, data=str(settings.data_dir.resolve()))
         mongo_url = embedded_mongo.url if embedded_mongo else _secret(settings.mongodb_url)

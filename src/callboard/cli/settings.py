@@ -13,5 +13,6 @@ def settings() -> None:
     rows = load_settings().described()
     width = max(len(name) for name, _, _ in rows)
     for name, value, description in rows:
-        print(f"{name:<{width}}  {value}")
-        print(f"{'':<{width}}  {click.style(description, dim=True)}")
+        click.echo(f"{name:<{width}}  {value}")
+        # Unlike print, echo leaves the colours out where nobody could see them.
+        click.echo(f"{'':<{width}}  {click.style(description, dim=True)}")

@@ -7,6 +7,7 @@ in MongoDB's journal, and Valkey holds nothing that cannot be derived.
 
 import contextlib
 import ctypes
+import json
 import os
 import signal
 import socket
@@ -21,6 +22,8 @@ __all__ = ["Child", "free_port", "is_free"]
 
 _PR_SET_PDEATHSIG = 1
 _LOOPBACK = "127.0.0.1"
+_LINES_LOOKED_AT = 40
+_WORDS_LENGTH_MAX = 300
 
 
 class Child:
@@ -74,9 +77,13 @@ class Child:
         raise ConfigurationError(message)
 
     def _last_words(self) -> str:
+        """Return the last line of the log that says why; mongod writes JSON with a severity."""
         with contextlib.suppress(OSError):
             lines = self._log.read_text("utf-8", "replace").strip().splitlines()
-            return lines[-1][-300:] if lines else "no output"
+            for line in reversed(lines[-_LINES_LOOKED_AT:]):
+                if (said := _error_in(line)) is not None:
+                    return said
+            return lines[-1][-_WORDS_LENGTH_MAX:] if lines else "no output"
         return "no output"
 
     def stop(self, timeout_s: float) -> None:
@@ -89,6 +96,18 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _error_in(line: str) -> str | None:
+    """Return what a JSON log line of severity error or fatal says, None for any other line."""
+    try:
+        entry = json.loads(line)
+        if entry["s"] not in ("E", "F"):
+            return None
+        attributes = entry.get("attr", {})
+        return f"{entry['msg']} {attributes.get('error', '')}".strip()[:_WORDS_LENGTH_MAX]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _die_with_parent() -> Callable[[], None] | None:
