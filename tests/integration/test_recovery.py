@@ -1,15 +1,18 @@
 """Parts fail and come back; what people are shown becomes true again by itself."""
 
+import asyncio
 import os
 import signal
 from typing import Any
 
+import pytest
 from support.engines import Engines
 from support.server import LocalServer, status_form
 from support.truth import campaign_truth, day_truth
 from support.waiting import eventually
 
 from callboard.clock import SystemClock
+from callboard.store.database import connect, prepare
 
 SIDS = [f"CA{number:032x}" for number in range(6)]
 
@@ -145,7 +148,9 @@ async def test_lost_history_leads_to_a_refold_and_true_figures(server: LocalServ
     await assert_true(server)
 
 
-async def test_a_dropped_collection_is_survived(server: LocalServer) -> None:
+async def test_a_dropped_collection_is_survived(
+    server: LocalServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     await play_six_calls(server)
     await assert_true(server)
     await server.database.calls.drop()
@@ -154,3 +159,18 @@ async def test_a_dropped_collection_is_survived(server: LocalServer) -> None:
         lambda: server.read("/api/calls/active"), lambda seen: seen["active_calls_count"] == 1
     )
     assert seen["active_calls"][0]["sid"] == SIDS[5]
+    await server.webhook(status_form(SIDS[5], "busy", 9), "campaignId=camp_1")
+    await eventually(
+        lambda: server.read("/api/calls/active"), lambda seen: seen["active_calls_count"] == 0
+    )
+    assert "service.failed" not in capsys.readouterr().out
+
+
+async def test_servers_that_start_at_once_on_an_empty_database_all_start(
+    engines: Engines,
+) -> None:
+    database = connect(engines.mongo_url())
+    await asyncio.gather(*(prepare(database) for _ in range(6)))
+    assert set(await database.list_collection_names()) >= {"calls", "campaigns", "webhooks"}
+    await database.client.drop_database(database.name)
+    await database.client.close()

@@ -7,7 +7,6 @@ tells every reader to take a snapshot too.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -74,16 +73,9 @@ class Projector:
                 _log.warning("projection.interrupted", reason=str(error))
             except HistoryLost as error:
                 _log.warning("projection.history_lost", reason=str(error))
-                await self._forget()
             finally:
                 self._leading.clear()
             await asyncio.sleep(_STANDBY_S)
-
-    async def _forget(self) -> None:
-        """Fold everything anew: the thread of changes is broken."""
-        with contextlib.suppress(LeaseLost, StoreUnavailable):
-            if await self._lease.acquire():
-                await self._refold()
 
     async def _lead(self) -> None:
         """Project for as long as the lease is ours."""
@@ -109,7 +101,12 @@ class Projector:
         await self._begin_epoch()
         _log.info("projection.leading", epoch=self._lease.epoch)
         feed = self._source.changes(checkpoint.token, checkpoint.after)
-        await together(self._follow(feed), self._keep_vouching())
+        try:
+            await together(self._follow(feed), self._keep_vouching())
+        except HistoryLost:
+            # Folded anew while the lease is still ours; a new epoch then begins from there.
+            await self._refold()
+            raise
 
     async def _begin_epoch(self) -> None:
         """Set the views up from MongoDB as of now; older changes then only move figures."""

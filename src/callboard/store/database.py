@@ -21,6 +21,7 @@ CHANGE_SOURCES = ("calls", "campaigns")
 """Collections whose changes are projected, whoever writes them."""
 
 _DEFAULT_DATABASE = "callboard"
+_NAMESPACE_EXISTS = 48
 _IMAGES_KEPT_S = 24 * 3600
 """Pre- and post-images outlive any restart we resume from; older ones mean a refold."""
 
@@ -80,22 +81,30 @@ async def prepare(database: MongoDatabase) -> None:
                 "(start mongod with --replSet and run rs.initiate() once)"
             )
             raise ConfigurationError(message)
-        present = set(await database.list_collection_names())
         for name, indexes in _INDEXES.items():
-            if name not in present:
-                await database.create_collection(name)
+            await _ensure_collection(database, name)
             if indexes:
                 await database[name].create_indexes(indexes)
         for name in CHANGE_SOURCES:
             images = {"enabled": True}
             await database.command("collMod", name, changeStreamPreAndPostImages=images)
     except OperationFailure as error:
-        message = f"MongoDB refused to prepare the database '{database.name}': {error.details}"
+        reason = (error.details or {}).get("errmsg", error)
+        message = f"MongoDB refused to prepare the database '{database.name}': {reason}"
         raise ConfigurationError(message) from error
     except PyMongoError as error:
         message = f"MongoDB does not answer: {error}"
         raise StoreUnavailable(message) from error
     await _expire_images(database)
+
+
+async def _ensure_collection(database: MongoDatabase, name: str) -> None:
+    """Create a collection, unless somebody did: another process may be starting too."""
+    try:
+        await database.command("create", name)
+    except OperationFailure as error:
+        if error.code != _NAMESPACE_EXISTS:
+            raise
 
 
 async def answers(database: MongoDatabase, *, within_s: float = 1.0) -> bool:

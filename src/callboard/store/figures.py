@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bson import Timestamp
-from pymongo import InsertOne, UpdateOne
+from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import PyMongoError
 
@@ -56,8 +56,6 @@ class FigureStore:
         if state is None or state.get("timezone") != self._zone.key:
             return None
         token, after = state.get("token"), state.get("after")
-        if token is None and after is None:
-            return None  # a refold died half-way
         return Checkpoint(token, (after.time, after.inc) if after is not None else None)
 
     async def commit(
@@ -118,47 +116,45 @@ class FigureStore:
     async def replace_all(
         self, epoch: int, folded: Mapping[Bucket, MongoDocument], folded_at: ClusterTime
     ) -> None:
-        """Store figures folded from nothing; the checkpoint is cleared first and set last.
+        """Put figures folded from nothing in the place of all others, in one transaction.
 
-        A crash in between leaves no checkpoint, and so a new refold.
+        Nobody sees a half, and of two projectors that fold at once only the later epoch's stay.
 
         Raises:
             LeaseLost: a later epoch has been here.
-            StoreUnavailable: MongoDB does not answer.
+            StoreUnavailable: MongoDB does not answer; nothing was changed.
         """
-        try:
-            await self._replace_all(epoch, folded, folded_at)
-        except PyMongoError as error:
-            raise unavailable(error) from error
-
-    async def _replace_all(
-        self, epoch: int, folded: Mapping[Bucket, MongoDocument], folded_at: ClusterTime
-    ) -> None:
-        state = self._database.state
-        await self._fence(epoch, {"$set": {"epoch": epoch}, "$unset": {"token": "", "after": ""}})
-        await self._database.analytics.delete_many({"type": {"$in": ["daily", "campaign"]}})
-        writes = [
-            InsertOne({"_id": bucket.key, **self._skeleton(bucket), **counted})
+        state, analytics = self._database.state, self._database.analytics
+        documents = [
+            {"_id": bucket.key, **self._skeleton(bucket), **counted}
             for bucket, counted in folded.items()
         ]
-        for start in range(0, len(writes), _WRITES_PER_COMMAND):
-            await self._database.analytics.bulk_write(writes[start : start + _WRITES_PER_COMMAND])
-        await state.update_one(
-            {"_id": _CHECKPOINT, "epoch": epoch},
-            {"$set": {"after": Timestamp(*folded_at), "timezone": self._zone.key, "token": None}},
-        )
+        checkpoint = {
+            "epoch": epoch,
+            "token": None,
+            "after": Timestamp(*folded_at),
+            "timezone": self._zone.key,
+        }
 
-    async def _fence(self, epoch: int, change: Mapping[str, Any]) -> None:
-        """Change the checkpoint unless a later epoch has been here.
+        async def write(session: AsyncClientSession) -> None:
+            found = await state.find_one({"_id": _CHECKPOINT}, session=session)
+            if found is not None and found.get("epoch", 0) > epoch:
+                message = f"epoch {found['epoch']} projects now, not {epoch}"
+                raise LeaseLost(message)
+            await state.update_one(
+                {"_id": _CHECKPOINT}, {"$set": checkpoint}, upsert=True, session=session
+            )
+            await analytics.delete_many({"type": {"$in": ["daily", "campaign"]}}, session=session)
+            for start in range(0, len(documents), _WRITES_PER_COMMAND):
+                await analytics.insert_many(
+                    documents[start : start + _WRITES_PER_COMMAND], session=session
+                )
 
-        Raises:
-            LeaseLost: it has.
-        """
-        found = await self._database.state.find_one({"_id": _CHECKPOINT})
-        if found is not None and found.get("epoch", 0) > epoch:
-            message = f"epoch {found['epoch']} projects now, not {epoch}"
-            raise LeaseLost(message)
-        await self._database.state.update_one({"_id": _CHECKPOINT}, change, upsert=True)
+        try:
+            async with self._database.client.start_session() as session:
+                await session.with_transaction(write)
+        except PyMongoError as error:
+            raise unavailable(error) from error
 
     async def read(self, buckets: Sequence[Bucket]) -> dict[Bucket, MongoDocument]:
         """Return the stored documents of these buckets; missing ones are left out."""
