@@ -30,7 +30,7 @@ class Desk:
     ) -> None:
         """Begin an epoch."""
         active = {call["_id"]: call for call in calls or []}
-        self.board.restart(1, active, campaigns or {}, counted or {})
+        self.board.restart(1, self.board.today(), active, campaigns or {}, counted or {})
 
     def take(self, change: Change) -> None:
         """Do with one change what the projector does."""
@@ -148,3 +148,12 @@ def test_a_summary_that_looks_the_same_is_not_staged() -> None:
     desk.begin()
     desk.board.stage_summary()
     assert desk.summary.deltas == []
+
+
+def test_a_midnight_between_reading_and_beginning_is_noticed() -> None:
+    desk = Desk()
+    read_for = desk.board.today()
+    desk.clock.advance(timedelta(days=1))
+    desk.board.restart(1, read_for, {}, {}, {})
+    assert desk.board.day_turned()
+    assert not desk.board.day_turned()

@@ -62,15 +62,19 @@ class Board:
     def restart(
         self,
         epoch: int,
+        today: Bucket,
         active: Mapping[str, Document],
         campaigns: Mapping[str, Document],
         counted: Mapping[Bucket, Document],
     ) -> None:
-        """Begin an epoch from what MongoDB says."""
+        """Begin an epoch from what MongoDB says; `today` is the day `counted` was read for.
+
+        Midnight may have passed since: `day_turned` then says so, and the new day is read too.
+        """
         at = isoformat_z(self._clock.now())
         self._campaigns = dict(campaigns)
         self._counted = dict(counted)
-        self._day = self.today().day or ""
+        self._day = today.day or ""
         live = {key: orjson.dumps(shown_call(document)) for key, document in active.items()}
         self.publishers.live.reset(live, epoch, at)
         known = self._campaigns.keys() | {

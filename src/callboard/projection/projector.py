@@ -119,7 +119,7 @@ class Projector:
         counted = await self._figures.read([today])
         for campaign_id, document in (await self._figures.campaigns()).items():
             counted[Bucket(None, campaign_id)] = document
-        self._board.restart(self._lease.epoch, active, campaigns, counted)
+        self._board.restart(self._lease.epoch, today, active, campaigns, counted)
         await self._flush()
         self._leading.set()
 
