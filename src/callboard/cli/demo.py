@@ -1,7 +1,6 @@
 """`callboard demo`: a whole callboard with made-up traffic, in one command."""
 
 import asyncio
-import fcntl
 import secrets
 import shutil
 import sys
@@ -17,6 +16,7 @@ from callboard.app.compose import Server
 from callboard.cli.serve import run_server
 from callboard.cli.traffic import Target, play
 from callboard.clock import Clock, SystemClock
+from callboard.embedded.folder import try_lock
 from callboard.errors import ConfigurationError
 from callboard.observe.logs import configure_logs
 from callboard.settings import Settings, is_loopback, load_settings
@@ -122,11 +122,8 @@ def _claim_folder(data_dir: Path) -> tuple[Path, IO[str]]:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         for number in range(1, _DEMOS_AT_ONCE_MAX + 1):
-            lock = (data_dir / f"demo-{number}.lock").open("w")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.close()
+            lock = try_lock(data_dir / f"demo-{number}.lock")
+            if lock is None:
                 continue
             folder = data_dir / f"demo-{number}"
             shutil.rmtree(folder, ignore_errors=True)

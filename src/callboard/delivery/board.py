@@ -107,9 +107,8 @@ class BoardReads:
 
     def today_payload(self) -> Document:
         """Return today's summary of the replica at its position."""
-        body = {**self.summary.items["today"]}
         return {
-            "summary": body,
+            "summary": self.summary.items["today"],
             "period": "today",
             "last_updated": self.summary.at,
             "position": self.summary.position.as_json(),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from callboard.delivery.api.context import context_of, reader
+from callboard.delivery.api.context import context_of, reader, refresh_if_asked
 from callboard.delivery.conditional import read_through, respond
 from callboard.domain.calls import shown_call
 from callboard.domain.queries import CallQuery
@@ -88,8 +88,7 @@ async def active_calls(
 ) -> Response:
     """Return the calls that occupy a line now, newest first."""
     context = context_of(request)
-    if "no-cache" in request.headers.get("cache-control", ""):
-        await context.reads.refresh(context.reads.live)
+    await refresh_if_asked(request, context.reads.live)
     found = await context.reads.active(parameters.campaign_id)
     return respond(request, found, context.clock, max_age_s=_ACTIVE_MAX_AGE_S)
 

@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from callboard.delivery.api.context import context_of, reader, writer
+from callboard.delivery.api.context import context_of, reader, refresh_if_asked, writer
 from callboard.delivery.conditional import respond
 from callboard.errors import MalformedPayload
 
@@ -52,8 +52,7 @@ async def list_campaigns(request: Request) -> Response:
 async def campaign_status(request: Request, campaign_id: CampaignId) -> Response:
     """Return one campaign's status."""
     context = context_of(request)
-    if "no-cache" in request.headers.get("cache-control", ""):
-        await context.reads.refresh(context.reads.campaigns)
+    await refresh_if_asked(request, context.reads.campaigns)
     found = await context.reads.campaign(campaign_id)
     return respond(request, found, context.clock, max_age_s=_STATUS_MAX_AGE_S)
 

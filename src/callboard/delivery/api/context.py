@@ -9,9 +9,10 @@ from starlette.requests import Request
 from callboard.clock import Clock
 from callboard.delivery.auth import Gate, Principal
 from callboard.delivery.board import BoardReads
+from callboard.delivery.replica import Replica
 from callboard.domain.queries import CallQuery
 
-__all__ = ["Context", "Records", "context_of", "reader", "writer"]
+__all__ = ["Context", "Records", "context_of", "reader", "refresh_if_asked", "writer"]
 
 
 class Records(Protocol):
@@ -52,6 +53,12 @@ def context_of(request: Request) -> Context:
     """Return the context the app was made with."""
     context: Context = request.app.state.context
     return context
+
+
+async def refresh_if_asked(request: Request, replica: Replica) -> None:
+    """Bring a view up to date first when the client says `Cache-Control: no-cache`."""
+    if "no-cache" in request.headers.get("cache-control", ""):
+        await context_of(request).reads.refresh(replica)
 
 
 def _require(request: Request, scope: str) -> Principal:

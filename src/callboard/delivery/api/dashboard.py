@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from callboard.clock import isoformat_z
-from callboard.delivery.api.context import context_of, reader
+from callboard.delivery.api.context import context_of, reader, refresh_if_asked
 from callboard.delivery.conditional import read_through, respond
 
 __all__ = ["router"]
@@ -51,8 +51,7 @@ async def dashboard_summary(
 ) -> Response:
     """Return the summary of a period."""
     context = context_of(request)
-    if "no-cache" in request.headers.get("cache-control", ""):
-        await context.reads.refresh(context.reads.summary)
+    await refresh_if_asked(request, context.reads.summary)
     found = await context.reads.summary_of(parameters.period)
     return respond(request, found, context.clock, max_age_s=_SUMMARY_MAX_AGE_S)
 
