@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check quick lint unit bench lock wheel clean browser
+.PHONY: help setup setup-dev demo test check quick lint unit bench bench-ingest lock wheel clean browser
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ unit:
 
 bench: setup-dev ## Measure: one report per file in benchmarks/
 	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+bench-ingest: setup-dev ## Measure ingest alone: webhooks/s, latency and cost, about 10 minutes
+	@$(BIN)/python benchmarks/bench_ingest.py
 
 wheel: setup-dev ## Build sdist and wheel, the built page inside
 	@$(BIN)/python -m build --no-isolation --outdir dist

@@ -11,21 +11,24 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 from report import cpu_s, write_report
 
 from callboard.clock import SystemClock
-from callboard.domain.calls import STATUS_RANK, CallContext, CallFact
+from callboard.domain.lattice import CallFact
 from callboard.embedded.mongod import EmbeddedMongo
 from callboard.store.database import MongoDatabase, connect, prepare
 from callboard.store.merge import update_statement
+from callboard.vendors.twilio.callbacks import parse_callback
 
 CALLS = 1_500
 ROUNDS = 5
 BATCHES = (1, 16, 64, 256)
 START = datetime(2026, 3, 26, 8, 15, tzinfo=UTC)
+QUERY = [("campaignId", "camp_1"), ("contactName", "Ada Lovelace")]
 LIFE = (("initiated", 0), ("ringing", 3), ("in-progress", 9), ("completed", 56))
 
 Statement = Callable[[CallFact], dict[str, Any]]
@@ -33,29 +36,18 @@ Statement = Callable[[CallFact], dict[str, Any]]
 
 def plain(fact: CallFact) -> dict[str, Any]:
     """Overwrite: last write wins."""
-    fields: dict[str, Any] = {"status": fact.status, "updatedAt": fact.at, "sid": fact.call_sid}
-    fields |= {"campaignId": fact.context.campaign_id, "contactName": fact.context.contact_name}
-    if fact.duration_s is not None:
-        fields["duration"] = fact.duration_s
-    return {"q": {"_id": fact.call_sid}, "u": {"$set": fields}, "upsert": True}
+    most = fact.most
+    fields: dict[str, Any] = {"status": most["twilio.state"]["s"], "sid": fact.key}
+    fields |= {name: most[name] for name in ("updatedAt", "campaignId", "contactName")}
+    if "twilio.callDuration" in most:
+        fields["duration"] = most["twilio.callDuration"]
+    return {"q": {"_id": fact.key}, "u": {"$set": fields}, "upsert": True}
 
 
 def classic(fact: CallFact) -> dict[str, Any]:
     """Merge by `$max` and `$min`; the status is the name inside a pair."""
-    rank = STATUS_RANK[fact.status or "queued"]
-    most: dict[str, Any] = {
-        "twilio.state": {"v": rank * 1_000_000 + fact.sequence, "s": fact.status},
-        "updatedAt": fact.at,
-        "campaignId": fact.context.campaign_id,
-        "contactName": fact.context.contact_name,
-        "direction": fact.direction,
-        "from": fact.from_number,
-        "to": fact.to_number,
-    }
-    if fact.duration_s is not None:
-        most["duration"] = fact.duration_s
-    least = {"startTime": fact.at, f"twilio.seen.{fact.status}": fact.at}
-    return {"q": {"_id": fact.call_sid}, "u": {"$max": most, "$min": least}, "upsert": True}
+    update = {"$max": dict(fact.most), "$min": dict(fact.least)}
+    return {"q": {"_id": fact.key}, "u": update, "upsert": True}
 
 
 WAYS: dict[str, Statement] = {
@@ -68,22 +60,24 @@ WAYS: dict[str, Statement] = {
 def facts(prefix: str) -> list[CallFact]:
     """Return the lifecycles of many calls, interleaved as concurrent calls are."""
     return [
-        CallFact(
-            call_sid=f"CA{prefix}{number:08x}",
-            event_key="",
-            kind="status",
-            at=START + timedelta(seconds=second),
-            status=status,
-            sequence=sequence,
-            direction="outbound",
-            from_number="+14155550100",
-            to_number="+13605550142",
-            duration_s=47 if status == "completed" else None,
-            context=CallContext(campaign_id="camp_1", contact_name="Ada Lovelace"),
-        )
+        parse_callback(form(f"CA{prefix}{number:08x}", sequence, status, second), QUERY, START)
         for sequence, (status, second) in enumerate(LIFE)
         for number in range(CALLS)
     ]
+
+
+def form(sid: str, sequence: int, status: str, second: int) -> list[tuple[str, str]]:
+    """Return a status callback."""
+    fields = [
+        ("CallSid", sid),
+        ("CallStatus", status),
+        ("SequenceNumber", str(sequence)),
+        ("Timestamp", format_datetime(START + timedelta(seconds=second))),
+        ("Direction", "outbound-api"),
+        ("From", "+14155550100"),
+        ("To", "+13605550142"),
+    ]
+    return [*fields, ("CallDuration", "47")] if status == "completed" else fields
 
 
 async def run(database: MongoDatabase, pid: int, way: Statement, batch: int, prefix: str) -> Any:

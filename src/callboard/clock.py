@@ -52,10 +52,11 @@ class FixedClock:
 
 
 def isoformat_z(instant: datetime) -> str:
-    """Write an aware instant as ISO-8601 UTC with milliseconds and `Z`.
+    """Write an instant as ISO-8601 UTC with milliseconds and `Z`; a naive one is UTC already.
 
     >>> isoformat_z(datetime(2026, 3, 26, 8, 15, 0, 123456, tzinfo=UTC))
     '2026-03-26T08:15:00.123Z'
     """
-    text = instant.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.removesuffix("+00:00") + "Z"
+    if instant.tzinfo is not None and instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.isoformat(timespec="milliseconds")[:23] + "Z"

@@ -6,12 +6,13 @@ A `.env` file in the working directory is read too; the environment wins.
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import orjson
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from callboard.errors import ConfigurationError
 
@@ -54,9 +55,18 @@ class Settings(BaseSettings):
     twilio_auth_token: SecretStr | None = _own(
         "TWILIO_AUTH_TOKEN", None, "Checks Twilio's signatures; unset: its webhooks are refused."
     )
+    twilio_shared_keys: SecretStr | None = _own(
+        "TWILIO_SHARED_KEYS", None, "Twilio's shared signing keys: `id:secret`, comma-separated."
+    )
     elevenlabs_api_key: SecretStr | None = _own("ELEVENLABS_API_KEY", None, "Backfill.")
     elevenlabs_webhook_secret: SecretStr | None = _own(
         "ELEVENLABS_WEBHOOK_SECRET", None, "Checks ElevenLabs' signatures; unset: refused."
+    )
+    elevenlabs_tolerance_s: Annotated[float, Field(gt=0)] = _own(
+        "ELEVENLABS_TOLERANCE_S", 1_800.0, "How far a signature's time may be from ours."
+    )
+    elevenlabs_dynamic_variables: Annotated[dict[str, Any], NoDecode] = _own(
+        "ELEVENLABS_DYNAMIC_VARIABLES", {}, "JSON object that personalization requests get."
     )
     public_url: str | None = _own(
         "CALLBOARD_PUBLIC_URL", None, "Base URL the vendors call; default: where we listen."
@@ -78,8 +88,20 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = _own(
         "CALLBOARD_LOG_LEVEL", "info", "Least severe event that is logged."
     )
-    webhook_bytes_max: Annotated[int, Field(ge=1_024)] = _own(
+    webhook_bytes_max: Annotated[int, Field(ge=1_024, le=12 * 1024 * 1024)] = _own(
         "CALLBOARD_WEBHOOK_BYTES_MAX", 256 * 1024, "Larger webhook bodies get 413."
+    )
+    elevenlabs_bytes_max: Annotated[int, Field(ge=1_024)] = _own(
+        "CALLBOARD_ELEVENLABS_BYTES_MAX", 32 * 1024 * 1024, "The same for ElevenLabs' events."
+    )
+    receiving_bytes_max: Annotated[int, Field(ge=1_024)] = _own(
+        "CALLBOARD_RECEIVING_BYTES_MAX", 128 * 1024 * 1024, "Bodies in memory; beyond it 503."
+    )
+    webhooks_kept_days: Annotated[int, Field(ge=1, le=20_000)] | None = _own(
+        "CALLBOARD_WEBHOOKS_KEPT_DAYS", None, "Raw webhooks are deleted after it; unset: never."
+    )
+    calls_kept_days: Annotated[int, Field(ge=1, le=20_000)] | None = _own(
+        "CALLBOARD_CALLS_KEPT_DAYS", None, "Calls are deleted after it; unset: never."
     )
     batch_length_max: Annotated[int, Field(ge=1, le=10_000)] = _own(
         "CALLBOARD_BATCH_LENGTH_MAX", 500, "Webhooks committed together; bounds a command's size."
@@ -122,6 +144,44 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return url
 
+    @field_validator("twilio_shared_keys")
+    @classmethod
+    def _shared_keys(cls, given: SecretStr | None) -> SecretStr | None:
+        for part in _listed(given):
+            if not all(part.partition(":")[::2]):
+                message = "must be `id:secret` pairs, comma-separated"
+                raise ValueError(message)
+        return given
+
+    @field_validator("elevenlabs_dynamic_variables", mode="before")
+    @classmethod
+    def _json_object(cls, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        try:
+            return orjson.loads(given)
+        except orjson.JSONDecodeError as error:
+            message = 'must be a JSON object, e.g. {"shop": "Northside"}'
+            raise ValueError(message) from error
+
+    @model_validator(mode="after")
+    def _one_body_fits(self) -> Self:
+        if self.receiving_bytes_max < max(self.elevenlabs_bytes_max, self.webhook_bytes_max):
+            message = "CALLBOARD_RECEIVING_BYTES_MAX must be at least as large as one body may be"
+            raise ValueError(message)
+        return self
+
+    @property
+    def shared_keys(self) -> dict[str, str]:
+        """Return Twilio's shared signing keys by their id."""
+        pairs = (part.partition(":")[::2] for part in _listed(self.twilio_shared_keys))
+        return dict(pairs)
+
+    @property
+    def elevenlabs_secrets(self) -> list[str]:
+        """Return the secrets ElevenLabs may sign with: two while one replaces the other."""
+        return _listed(self.elevenlabs_webhook_secret)
+
     @property
     def zone(self) -> ZoneInfo:
         """Return the reporting zone."""
@@ -156,10 +216,18 @@ class Settings(BaseSettings):
             value = getattr(self, field_name)
             if isinstance(value, SecretStr):
                 shown = _without_password(value) if field_name in _SECRETS else "(set)"
+            elif isinstance(value, dict):
+                shown = "(set)" if value else "(unset)"
             else:
                 shown = "(unset)" if value is None else str(value)
             rows.append((str(field.validation_alias), shown, field.description or ""))
         return rows
+
+
+def _listed(given: SecretStr | None) -> list[str]:
+    """Return the parts of a comma-separated secret."""
+    text = given.get_secret_value() if given is not None else ""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def load_settings(**overrides: Any) -> Settings:

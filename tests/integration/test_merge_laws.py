@@ -6,132 +6,227 @@ so does every random shuffle with duplicates, split over two writers at once.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
 import pytest
-from support.engines import Engines
-from support.server import status_form
+from support import deliveries as made
+from support.deliveries import BEGUN, entries_of
 
+from callboard.domain.calls import STATUS_RANK
+from callboard.domain.lattice import CallFact
 from callboard.domain.webhooks import InboxEntry
-from callboard.store.database import MongoDatabase, connect, prepare
+from callboard.store.database import MongoDatabase
 from callboard.store.facts import FactStore
-from callboard.vendors.twilio.callbacks import parse_callback
+from callboard.store.merge import DERIVE_ALL, update_statement
 
-RECEIVED = datetime(2026, 3, 26, 8, 15, tzinfo=UTC)
-
-LIFE: tuple[tuple[str, int, dict[str, str]], ...] = (
-    ("initiated", 0, {}),
-    ("ringing", 3, {}),
-    ("in-progress", 9, {}),
-    ("completed", 56, {"CallDuration": "47", "SipResponseCode": "200"}),
-)
-AMD = {"AnsweredBy": "machine_end_beep", "MachineDetectionDuration": "5120"}
+QUERY = "campaignId=c1&contactName=%24gt&callId=own-1"
+EVENTS = 6
 
 
-@pytest.fixture
-async def database(engines: Engines) -> AsyncIterator[MongoDatabase]:
-    """A prepared database of its own."""
-    database = connect(engines.mongo_url())
-    await prepare(database)
-    yield database
-    await database.client.drop_database(database.name)
-    await database.client.close()
+def life(sid: str) -> list[InboxEntry]:
+    """Return the six webhooks of a call's life, in order; one did not carry the query."""
+    ended = {"CallDuration": "47", "SipResponseCode": "200"}
+    forms = (
+        made.status_form_at(sid, "initiated", 0, 0),
+        made.status_form_at(sid, "ringing", 1, 3),
+        made.status_form_at(sid, "in-progress", 2, 9),
+        made.amd_form(sid, "machine_end_beep"),
+        made.status_form_at(sid, "completed", 3, 56, **ended),
+        made.recording_form(sid, 47),
+    )
+    return [
+        entry
+        for step, form in enumerate(forms)
+        for entry in entries_of(made.callback(form, QUERY if step != 1 else "", step))
+    ]
 
 
-def entry(sid: str, index: int) -> InboxEntry:
-    """Return one webhook of the life of a call; index 4 is the asynchronous AMD verdict."""
-    if index == len(LIFE):
-        form = {"CallSid": sid, "AccountSid": "AC0", **AMD, "Timestamp": LIFE_AT_12}
-    else:
-        status, second, more = LIFE[index]
-        form = status_form(sid, status, second, **more)
-    query = [("campaignId", "c1"), ("contactName", "$gt")] if index != 1 else []
-    fact = parse_callback(list(form.items()), query, RECEIVED)
-    return InboxEntry(fact.event_key, "twilio", fact.kind, "", b"", RECEIVED, fact)
+def call_sid(number: int) -> str:
+    """Return a made-up call SID."""
+    return f"CA{number:032x}"
 
 
-LIFE_AT_12 = status_form("", "ringing", 12)["Timestamp"]
+def without_ids(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a call without what tells it from another of the same history."""
+    state = {name: value for name, value in document.items() if name not in ("_id", "sid")}
+    twilio = {k: v for k, v in state.get("twilio", {}).items() if "recordingSid" not in k}
+    twilio.pop("recordingUrl", None)
+    return state | {"twilio": twilio}
 
 
 async def ends(database: MongoDatabase) -> list[dict[str, Any]]:
     """Return the distinct end states of all calls, ids taken out."""
     found: list[dict[str, Any]] = []
     async for document in database.calls.find():
-        state = {name: value for name, value in document.items() if name not in ("_id", "sid")}
+        state = without_ids(document)
         if state not in found:
             found.append(state)
     return found
 
 
 async def commit(store: FactStore, entries: Sequence[InboxEntry]) -> None:
-    """Write entries one after the other."""
-    for one in entries:
-        assert await store.commit([one]) == [None]
+    """Write entries with one command."""
+    assert set(await store.commit(entries)) <= {None}
 
 
-async def test_every_order_and_repetition_of_a_life_ends_in_one_document(
-    database: MongoDatabase,
+async def test_every_order_of_a_six_event_life_ends_in_one_document(
+    database: MongoDatabase, elsewhere: MongoDatabase
 ) -> None:
-    store = FactStore(database)
-    orders = list(permutations(range(len(LIFE) + 1)))
-    lanes = 16
-
-    async def lane(number: int) -> None:
-        for index in range(number, len(orders), lanes):
-            sid = f"CA{index:032x}"
-            life = [entry(sid, step) for step in orders[index]]
-            await commit(store, [*life, life[0], life[-1]])
-
-    await asyncio.gather(*(lane(number) for number in range(lanes)))
+    stores = (FactStore(database), FactStore(elsewhere))
+    orders = list(permutations(range(EVENTS)))
+    assert len(orders) == 720
+    lives = [life(call_sid(number)) for number in range(len(orders))]
+    for step in range(EVENTS):
+        batch = [one[order[step]] for one, order in zip(lives, orders, strict=True)]
+        await commit(stores[step % 2], batch)
+    # Each comes again, the last ones first.
+    for step in reversed(range(EVENTS)):
+        batch = [one[order[step]] for one, order in zip(lives, orders, strict=True)]
+        await commit(stores[step % 2], batch)
     assert await database.calls.count_documents({}) == len(orders)
     (end,) = await ends(database)
     assert (end["status"], end["duration"], end["outcome"]) == ("completed", 47, "voicemail")
-    assert end["contactName"] == "$gt"
+    assert (end["answeredBy"], end["contactName"]) == ("machine_end_beep", "$gt")
+    assert end["twilio"]["recordingDuration"] == 47
+    assert (end["startTime"], end["endTime"]) == (BEGUN, made.at(56))
+    assert await database.webhooks.count_documents({"deliveries": {"$ne": 2}}) == 0
 
 
 async def test_two_writers_at_once_with_duplicates_end_in_the_same_document(
-    database: MongoDatabase,
+    database: MongoDatabase, elsewhere: MongoDatabase
 ) -> None:
-    other = connect(f"mongodb://{await _address(database)}/{database.name}?directConnection=true")
     rng = random.Random(7)  # noqa: S311  (a seeded shuffle)
-    stores = (FactStore(database), FactStore(other))
-    for index in range(40):
-        sid = f"CA{index:032x}"
-        life = [entry(sid, step) for step in range(len(LIFE) + 1)]
-        halves: tuple[list[InboxEntry], list[InboxEntry]] = ([], [])
-        for one in [*life, *rng.choices(life, k=3)]:
+    stores = (FactStore(database), FactStore(elsewhere))
+    halves: tuple[list[InboxEntry], list[InboxEntry]] = ([], [])
+    for number in range(200):
+        whole = life(call_sid(number))
+        for one in [*whole, *rng.choices(whole, k=3)]:
             halves[rng.randrange(2)].append(one)
-        for half in halves:
-            rng.shuffle(half)
-        await asyncio.gather(*(commit(s, half) for s, half in zip(stores, halves, strict=True)))
-    await other.client.close()
+
+    async def write(store: FactStore, half: list[InboxEntry]) -> None:
+        rng.shuffle(half)
+        for begin in range(0, len(half), 100):
+            await commit(store, half[begin : begin + 100])
+
+    await asyncio.gather(*(write(s, half) for s, half in zip(stores, halves, strict=True)))
+    assert await database.calls.count_documents({}) == 200
     assert len(await ends(database)) == 1
 
 
-async def test_a_poisoned_fact_fails_alone(database: MongoDatabase) -> None:
-    sid = "CA" + "a" * 32
-    await database.calls.insert_one({"_id": sid, "twilio": "not a sub-document"})
+def random_facts(sid: str, rng: random.Random, *, units_once: bool) -> Iterable[CallFact]:
+    """Yield facts that need not make sense together; of a call ElevenLabs speaks once or often."""
+    for _ in range(rng.randrange(1, 5)):
+        form = made.status_form_at(
+            sid, rng.choice([*STATUS_RANK]), rng.randrange(9), rng.randrange(60)
+        )
+        form |= rng.choice([{}, {"AnsweredBy": rng.choice(["unknown", "human", "fax"])}])
+        form |= rng.choice([{}, {"CallDuration": str(rng.randrange(90))}, {"Timestamp": ""}])
+        yield from facts_of(made.callback(form, rng.choice(["", QUERY]), rng.randrange(90)))
+    if rng.random() < 0.3:
+        yield from facts_of(made.callback(made.amd_form(sid, "machine_start")))
+    if rng.random() < 0.3:
+        yield from facts_of(made.initiation(sid, rng.randrange(90)))
+    phone = {"phone_call": {"call_sid": sid}}
+    verdict = {"call_successful": "success", "transcript_summary": "Fine."}
+    for second in range(1 if units_once else 3):
+        if rng.random() < 0.6:
+            analysis = rng.choice([None, verdict])
+            status = rng.choice(["done", "failed", "in-progress", "?"])
+            told: dict[str, Any] = rng.choice([{}, {"metadata": {}}, {"metadata": phone}])
+            variables = {"system__call_sid": sid, "agentId": rng.choice(["", "Nova"])}
+            yield from facts_of(
+                made.transcript(
+                    "conv_1",
+                    60 + second,
+                    variables=variables,
+                    analysis=analysis,
+                    status=status,
+                    **told,
+                )
+            )
+    if rng.random() < 0.2:
+        forwarded = made.status_form_at(sid, "busy", 2, 30)
+        yield from facts_of(made.failure("conv_1", 59, "busy", forwarded))
+
+
+def facts_of(kept: Any) -> list[CallFact]:
+    """Return the facts of a delivery."""
+    return [entry.fact for entry in entries_of(kept) if entry.fact is not None]
+
+
+async def merged_in_random_order(database: MongoDatabase, *, units_once: bool) -> None:
+    """Merge random facts about 600 calls."""
+    rng = random.Random(3)  # noqa: S311  (a seeded choice)
+    facts: list[CallFact] = []
+    for number in range(600):
+        facts += random_facts(call_sid(number), rng, units_once=units_once)
+    rng.shuffle(facts)
+    for begin in range(0, len(facts), 500):
+        updates = [update_statement(fact) for fact in facts[begin : begin + 500]]
+        answer = await database.command({"update": "calls", "updates": updates})
+        assert "writeErrors" not in answer
+
+
+async def test_deriving_everything_anew_changes_nothing(database: MongoDatabase) -> None:
+    await merged_in_random_order(database, units_once=False)
+    again = await database.calls.update_many({}, [{"$set": DERIVE_ALL}])
+    assert again.matched_count == 600
+    assert again.modified_count == 0
+
+
+async def derived_from_leaves_alone(database: MongoDatabase) -> None:
+    """Compare every call with one derived from its leaves after its shown fields are gone."""
+    before = {call["_id"]: call async for call in database.calls.find()}
+    await database.calls.update_many({}, [{"$unset": [*DERIVE_ALL]}, {"$set": DERIVE_ALL}])
+    after = {call["_id"]: call async for call in database.calls.find()}
+    wrong = {
+        key: {
+            name: (call.get(name), after[key].get(name))
+            for name in DERIVE_ALL
+            if call.get(name) != after[key].get(name)
+        }
+        for key, call in before.items()
+        if call != after[key]
+    }
+    assert wrong == {}
+
+
+async def test_what_is_shown_follows_from_the_leaves_alone(database: MongoDatabase) -> None:
+    await merged_in_random_order(database, units_once=True)
+    await derived_from_leaves_alone(database)
+
+
+async def test_it_does_so_when_a_newer_transcript_says_less(database: MongoDatabase) -> None:
+    await merged_in_random_order(database, units_once=False)
+    await derived_from_leaves_alone(database)
+
+
+async def test_the_end_of_an_undated_call_is_its_first_arrival(database: MongoDatabase) -> None:
+    form = made.status_form_at(call_sid(1), "completed", 3, 0, CallDuration="47")
+    del form["Timestamp"]
+    store = FactStore(database)
+    await commit(store, entries_of(made.callback(form, received=60)))
+    first = await database.calls.find_one({})
+    await commit(store, entries_of(made.callback(form, received=75)))
+    assert await database.calls.find_one({}) == first
+
+
+@pytest.mark.parametrize("field", ["contactName", "campaignId"])
+async def test_a_poisoned_fact_fails_alone(database: MongoDatabase, field: str) -> None:
     await database.command(
-        "collMod", "calls", validator={"contactName": {"$ne": "poison"}}, validationAction="error"
+        "collMod", "calls", validator={field: {"$ne": "poison"}}, validationAction="error"
     )
-    good = entry("CA" + "b" * 32, 1)
-    fact = parse_callback(
-        list(status_form("CA" + "c" * 32, "ringing").items()),
-        [("contactName", "poison")],
-        RECEIVED,
+    (good,) = entries_of(
+        made.callback(made.status_form_at(call_sid(1), "ringing", 1, 3), f"{field}=fine")
     )
-    bad = InboxEntry(fact.event_key, "twilio", "status", "", b"", RECEIVED, fact)
+    (bad,) = entries_of(
+        made.callback(made.status_form_at(call_sid(2), "ringing", 1, 3), f"{field}=poison")
+    )
     results = await FactStore(database).commit([good, bad])
     assert results[0] is None
     assert results[1] is not None
-    assert await database.calls.count_documents({"_id": good.event_key.split(":")[1]}) == 1
+    assert await database.calls.count_documents({"_id": call_sid(1)}) == 1
+    assert await database.calls.count_documents({"_id": call_sid(2)}) == 0
     assert await database.webhooks.count_documents({"_id": bad.event_key}) == 1
-
-
-async def _address(database: MongoDatabase) -> str:
-    address = await database.client.address
-    assert address is not None
-    return f"{address[0]}:{address[1]}"

@@ -50,6 +50,7 @@ calls = st.fixed_dictionaries(
         "startTime": starts | odd,
         "duration": st.integers(0, 5_000) | st.floats(0, 5_000) | odd,
         "outcome": st.sampled_from(OUTCOMES) | odd,
+        "twilio": st.fixed_dictionaries({"parentCallSid": st.just("CA9") | odd}) | odd,
     },
 )
 histories = st.lists(st.tuples(st.integers(0, 4), st.none() | calls), max_size=25)
@@ -91,6 +92,17 @@ def test_adding_differences_equals_folding_what_is_left(
             add(batch, moved)
         add(total, batch)
     assert nonzero(total) == nonzero(refolded(list(stored.values()), zone))
+
+
+@settings(max_examples=32, deadline=None)
+@given(calls, zones)
+def test_a_leg_counts_nowhere_whatever_else_it_holds(call: Document, zone: ZoneInfo) -> None:
+    leg = {**call, "twilio": {"parentCallSid": sid(9)}}
+    assert contribution(leg, zone) == {}
+    alone = contribution({**call, "twilio": None}, zone)
+    back = difference(alone, contribution(leg, zone))
+    add(back, alone)
+    assert nonzero(back) == {}
 
 
 @settings(max_examples=32, deadline=None)

@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from callboard.domain.calls import CallContext, CallFact
 from callboard.domain.changes import Change, ClusterTime
+from callboard.domain.lattice import CallFact, state
 from callboard.domain.stream import Delta, Position, Snapshot
+from callboard.domain.webhooks import ELEVENLABS, KeptWebhook
 
 START = datetime(2026, 3, 26, 8, 15, tzinfo=UTC)
 AT = "2026-03-26T08:15:00.000Z"
 TOKEN = "made-up-token"
+SECRET = "wsec_made-up"
+CONVERSATION = "conv_1"
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 Pairs = list[tuple[str, str]]
@@ -27,6 +30,11 @@ def sid(number: int = 1) -> str:
 def sample(name: str) -> Any:
     """Return a recorded sample as it is."""
     return json.loads((FIXTURES / name).read_text(encoding="utf-8"))
+
+
+def sample_bytes(name: str) -> bytes:
+    """Return a recorded sample's bytes."""
+    return (FIXTURES / name).read_bytes()
 
 
 def sample_forms(name: str) -> list[Pairs]:
@@ -56,18 +64,43 @@ def a_form(**fields: str | None) -> Pairs:
 def a_fact(**fields: Any) -> CallFact:
     """Return what a ringing callback says."""
     said: dict[str, Any] = {
-        "call_sid": sid(),
+        "key": sid(),
         "event_key": f"twilio:{sid()}:status:1:ringing",
         "kind": "status",
-        "at": START,
-        "status": "ringing",
-        "sequence": 1,
-        "direction": "outbound",
-        "from_number": "+14155550100",
-        "to_number": "+13605550142",
-        "context": CallContext(campaign_id="spring", contact_name="Ada"),
+        "most": {
+            "updatedAt": START,
+            "twilio.state": state("ringing", 1),
+            "twilio.direction": "outbound",
+            "campaignId": "spring",
+            "contactName": "Ada",
+        },
+        "least": {"twilio.seen.ringing": START, "twilio.startedAt": START},
     }
     return CallFact(**{**said, **fields})
+
+
+def an_event(kind: str = "post_call_transcription", at: Any = 1_774_512_960, **data: Any) -> bytes:
+    """Return an ElevenLabs event's body; None leaves a field of its data out."""
+    said = {"conversation_id": CONVERSATION, "agent_id": "agent_1", **data}
+    present = {name: value for name, value in said.items() if value is not None}
+    return json.dumps({"type": kind, "event_timestamp": at, "data": present}).encode()
+
+
+def a_cloud_event(parameters: Any, **fields: Any) -> dict[str, Any]:
+    """Return an Event Streams event that repeats a callback."""
+    request = {"method": "POST", "url": "https://calls.example.com/cb", "parameters": parameters}
+    return {
+        "specversion": "1.0",
+        "id": "EZ1",
+        "type": "com.twilio.voice.status-callback.call.ringing",
+        "data": {"request": request},
+        **fields,
+    }
+
+
+def a_kept(body: bytes, path: str = ELEVENLABS, query: str = "") -> KeptWebhook:
+    """Return a webhook as it is kept, received at `START`."""
+    return KeptWebhook(path, query, body, START)
 
 
 def a_call(number: int = 1, **fields: Any) -> dict[str, Any]:

@@ -164,7 +164,9 @@ class MemoryWorld:
         self.live, self.campaigns, self.summary = (MemoryView(name, self.seen) for name in names)
         publishers = Publishers(self.live, self.campaigns, self.summary)
         board = Board(publishers, ZoneInfo("UTC"), self.clock)
-        self.projector = Projector(self.truth, self.ledger, self.lease, board, self.clock)
+        self.projector = Projector(
+            self.truth, self.ledger, self.lease, board, self.clock, tick_s=0
+        )
         self.run: asyncio.Future[None] | None = None
         self._batches = 0
 

@@ -1,5 +1,6 @@
-"""A whole callboard inside the test process, and the hands of Twilio."""
+"""A whole callboard inside the test process, and the hands of both vendors."""
 
+import hashlib
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,13 +12,16 @@ from support.waiting import eventually
 
 from callboard.app.compose import Server
 from callboard.clock import SystemClock
+from callboard.domain.webhooks import CALL_STATUS, ELEVENLABS, INITIATION, TWILIO_EVENTS
 from callboard.settings import Settings
 from callboard.store.database import MongoDatabase, connect
+from callboard.vendors.elevenlabs import signature as elevenlabs
 from callboard.vendors.twilio.signature import sign
 
-__all__ = ["ADMIN_KEY", "TOKEN", "LocalServer", "status_form"]
+__all__ = ["ADMIN_KEY", "SECRET", "TOKEN", "LocalServer", "status_form"]
 
 TOKEN = "twilio-auth-token-of-tests"
+SECRET = "elevenlabs-secret-of-tests"
 ADMIN_KEY = "admin-key-of-the-tests"
 READ_KEY = "read-only-key-of-tests"
 
@@ -43,6 +47,7 @@ class LocalServer:
             "redis_url": SecretStr(self._engines.valkey.url),
             "redis_password": SecretStr(self._engines.valkey.password),
             "twilio_auth_token": SecretStr(TOKEN),
+            "elevenlabs_webhook_secret": SecretStr(SECRET),
             "api_keys": SecretStr(f"tests:admin:{ADMIN_KEY},screen:read:{READ_KEY}"),
         }
         return settings.model_copy(update=values | self._overrides)
@@ -91,13 +96,43 @@ class LocalServer:
         self, form: dict[str, str], query: str = "", *, signature: str | None = "right"
     ) -> httpx.Response:
         """Post a Twilio callback, signed as Twilio signs unless told otherwise."""
-        path = "/webhook/call-status" + (f"?{query}" if query else "")
+        path = CALL_STATUS + (f"?{query}" if query else "")
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if signature == "right":
             signature = sign(self.url + path, form.items(), TOKEN)
         if signature is not None:
             headers["X-Twilio-Signature"] = signature
         return await self.client.post(path, content=urlencode(form), headers=headers)
+
+    async def events(self, body: bytes, *, signature: str | None = "right") -> httpx.Response:
+        """Post a delivery of Event Streams; its signature covers the body by its hash."""
+        path = f"{TWILIO_EVENTS}?bodySHA256={hashlib.sha256(body).hexdigest()}"
+        headers = {"Content-Type": "application/json"}
+        if signature == "right":
+            signature = sign(self.url + path, [], TOKEN)
+        if signature is not None:
+            headers["X-Twilio-Signature"] = signature
+        return await self.client.post(path, content=body, headers=headers)
+
+    async def elevenlabs(
+        self, body: bytes, *, age_s: int = 0, signature: str | None = "right"
+    ) -> httpx.Response:
+        """Post an event of ElevenLabs, signed so many seconds ago unless told otherwise."""
+        headers = {"Content-Type": "application/json"}
+        if signature == "right":
+            signed_at = int(SystemClock().now().timestamp()) - age_s
+            signature = elevenlabs.sign(body, SECRET, signed_at)
+        if signature is not None:
+            headers["ElevenLabs-Signature"] = signature
+        return await self.client.post(ELEVENLABS, content=body, headers=headers)
+
+    async def initiation(self, body: bytes, *, secret: str | None = SECRET) -> httpx.Response:
+        """Post a personalization request; its secret is a header of the operator's making."""
+        # The client's own bearer token is no webhook secret and must not count as one.
+        headers = {"Content-Type": "application/json", "Authorization": ""}
+        if secret is not None:
+            headers["X-Callboard-Secret"] = secret
+        return await self.client.post(INITIATION, content=body, headers=headers)
 
     async def read(self, path: str, **headers: str) -> Any:
         """Return the JSON of a fresh read."""

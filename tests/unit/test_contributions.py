@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.builders import START, a_call
 
-from callboard.domain.calls import is_active
+from callboard.domain.calls import ACTIVE_STATUSES, is_active, is_child_leg
 from callboard.domain.contributions import (
     Bucket,
     contribution,
@@ -172,3 +172,44 @@ def test_no_document_another_program_writes_can_stop_the_fold(garbage: dict[str,
 @pytest.mark.parametrize("status", [["ringing"], {"name": "ringing"}])
 def test_a_status_of_any_type_is_active_or_not(status: object) -> None:
     assert not is_active(a_call(status=status))
+
+
+CHILD = {"parentCallSid": "CA" + "9" * 32}
+
+
+def test_a_leg_that_another_call_made_counts_nowhere() -> None:
+    leg = a_call(status="completed", duration=56, outcome="human", twilio=CHILD)
+    assert contribution(leg, UTC_ZONE) == {}
+    assert is_child_leg(leg)
+
+
+def test_a_call_that_turns_out_to_be_a_leg_takes_its_counts_back() -> None:
+    document = empty_counters()
+    day = Bucket("2026-03-26", None)
+    before = contribution(a_call(), UTC_ZONE)
+    increments(document, before[day].items())
+    after = contribution(a_call(twilio=CHILD), UTC_ZONE)
+    increments(document, difference(before, after)[day].items())
+    assert document == empty_counters()
+
+
+@pytest.mark.parametrize("status", sorted(ACTIVE_STATUSES))
+def test_a_leg_is_never_live(status: str) -> None:
+    assert is_active(a_call(status=status))
+    assert not is_active(a_call(status=status, twilio=CHILD))
+
+
+@pytest.mark.parametrize(
+    "twilio",
+    [None, "text", [], ["parentCallSid"], {}, {"parentCallSid": ""}, {"parentCallSid": None}],
+)
+def test_a_call_without_a_parent_is_no_leg(twilio: object) -> None:
+    call = a_call(twilio=twilio)
+    assert not is_child_leg(call)
+    assert is_active(call)
+    assert contribution(call, UTC_ZONE)
+
+
+@pytest.mark.parametrize("document", [None, {}, {"_id": 1}, {"status": None}])
+def test_what_is_no_call_is_not_live(document: dict[str, Any] | None) -> None:
+    assert not is_active(document)

@@ -16,6 +16,9 @@ CONTRACT = {
     "twilio_auth_token": "TWILIO_AUTH_TOKEN",
     "elevenlabs_api_key": "ELEVENLABS_API_KEY",
     "elevenlabs_webhook_secret": "ELEVENLABS_WEBHOOK_SECRET",
+    "twilio_shared_keys": "TWILIO_SHARED_KEYS",
+    "elevenlabs_tolerance_s": "ELEVENLABS_TOLERANCE_S",
+    "elevenlabs_dynamic_variables": "ELEVENLABS_DYNAMIC_VARIABLES",
     "public_url": "CALLBOARD_PUBLIC_URL",
     "api_keys": "CALLBOARD_API_KEYS",
     "timezone": "CALLBOARD_TIMEZONE",
@@ -26,6 +29,7 @@ CONTRACT = {
 SECRETS = {
     "REDIS_PASSWORD": "hunter-redis",
     "TWILIO_AUTH_TOKEN": "hunter-twilio",
+    "TWILIO_SHARED_KEYS": "SK1:hunter-shared",
     "ELEVENLABS_API_KEY": "hunter-eleven",
     "ELEVENLABS_WEBHOOK_SECRET": "hunter-webhook",
     "CALLBOARD_API_KEYS": "board:read:hunter-0123456789",
@@ -158,3 +162,71 @@ def test_an_empty_setting_counts_as_unset(name: str, monkeypatch: pytest.MonkeyP
 def test_a_public_url_without_a_host_or_port_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError):
         load_settings(public_url=url)
+
+
+def test_ingest_has_the_vendors_defaults() -> None:
+    found = load_settings()
+    assert found.elevenlabs_tolerance_s == 1_800
+    assert (found.shared_keys, found.elevenlabs_secrets) == ({}, [])
+    assert found.elevenlabs_dynamic_variables == {}
+    assert (found.webhooks_kept_days, found.calls_kept_days) == (None, None)
+    assert found.webhook_bytes_max < found.elevenlabs_bytes_max < found.receiving_bytes_max
+
+
+def test_shared_keys_are_listed_by_id_and_may_hold_colons() -> None:
+    found = load_settings(twilio_shared_keys=" SK1:a:b , ,SK2:c ")
+    assert found.shared_keys == {"SK1": "a:b", "SK2": "c"}
+
+
+@pytest.mark.parametrize("keys", ["hunter", "SK1:", ":hunter", "SK1:a,hunter"])
+def test_a_shared_key_without_id_or_secret_is_refused_and_not_quoted(keys: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"TWILIO_SHARED_KEYS|twilio_shared_keys"
+    ) as caught:
+        load_settings(twilio_shared_keys=keys)
+    assert "hunter" not in str(caught.value)
+
+
+def test_elevenlabs_may_have_two_secrets_while_one_replaces_the_other() -> None:
+    assert load_settings(elevenlabs_webhook_secret="a, b,").elevenlabs_secrets == ["a", "b"]
+
+
+def test_dynamic_variables_are_a_json_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ELEVENLABS_DYNAMIC_VARIABLES", '{"shop": "Northside", "open": true}')
+    assert load_settings().elevenlabs_dynamic_variables == {"shop": "Northside", "open": True}
+    for wrong in ("[]", "7", '"x"'):
+        monkeypatch.setenv("ELEVENLABS_DYNAMIC_VARIABLES", wrong)
+        with pytest.raises(ConfigurationError, match="ELEVENLABS_DYNAMIC_VARIABLES"):
+            load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ELEVENLABS_TOLERANCE_S", "0"),
+        ("ELEVENLABS_TOLERANCE_S", "nan"),
+        ("CALLBOARD_ELEVENLABS_BYTES_MAX", "10"),
+        ("CALLBOARD_RECEIVING_BYTES_MAX", "-1"),
+        ("CALLBOARD_WEBHOOKS_KEPT_DAYS", "0"),
+        ("CALLBOARD_CALLS_KEPT_DAYS", "20001"),
+    ],
+)
+def test_a_bound_is_refused_by_its_name(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=name):
+        load_settings()
+
+
+def test_dynamic_variables_that_are_no_json_are_a_configuration_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ELEVENLABS_DYNAMIC_VARIABLES", "{shop: Northside}")
+    with pytest.raises(ConfigurationError, match="ELEVENLABS_DYNAMIC_VARIABLES"):
+        load_settings()
+
+
+def test_dynamic_variables_are_not_shown() -> None:
+    found = load_settings(elevenlabs_dynamic_variables={"secret__token": "hunter"})
+    assert "hunter" not in repr(found.described())

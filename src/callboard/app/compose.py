@@ -6,8 +6,10 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
+from starlette.types import ASGIApp
 
 from callboard.app.adapters import ProjectionSource, StoreReads
 from callboard.app.keys import first_admin_key, parse_keys
@@ -18,15 +20,17 @@ from callboard.delivery.api.context import Context
 from callboard.delivery.application import application
 from callboard.delivery.auth import ApiKey, Gate
 from callboard.delivery.board import BoardReads
+from callboard.delivery.problems import refusal
 from callboard.delivery.replica import Replica
 from callboard.delivery.sockets import Sockets
 from callboard.domain.webhooks import InboxEntry
 from callboard.embedded.folder import DataFolder
 from callboard.embedded.mongod import EmbeddedMongo
 from callboard.embedded.valkey import EmbeddedValkey
-from callboard.ingest.accept import TwilioAcceptor
+from callboard.ingest.accept import ElevenLabsAcceptor, Inbox, TwilioAcceptor, TwilioKeys
 from callboard.ingest.batcher import Batcher
-from callboard.ingest.routes import webhook_routes
+from callboard.ingest.joiner import Joiner
+from callboard.ingest.routes import BodyLimits, WebhookRoutes
 from callboard.keyspaces import CAMPAIGNS, LIVE, SUMMARY, VIEWS
 from callboard.projection.board import Board, Publishers
 from callboard.projection.projector import Projector
@@ -36,6 +40,7 @@ from callboard.store.access import AccessStore
 from callboard.store.facts import FactStore
 from callboard.store.figures import FigureStore
 from callboard.store.leader import Lease
+from callboard.store.orphans import Orphans
 from callboard.views import connection as redis
 from callboard.views.publisher import Publisher
 from callboard.views.reader import ViewReader
@@ -101,7 +106,13 @@ class Server:
             _log.info("engines.started", engines=names, data=str(settings.data_dir.resolve()))
         mongo_url = embedded_mongo.url if embedded_mongo else _secret(settings.mongodb_url)
         database = mongo.connect(mongo_url)
-        await mongo.prepare(database)
+        await mongo.prepare(
+            database,
+            {
+                "webhooks": ("receivedAt", settings.webhooks_kept_days),
+                "calls": ("startTime", settings.calls_kept_days),
+            },
+        )
         if embedded_valkey:
             client = await redis.connect(embedded_valkey.url, embedded_valkey.password)
         else:
@@ -132,26 +143,46 @@ class Server:
             batch_length_max=settings.batch_length_max,
             waiting_max=settings.waiting_max,
         )
-        twilio = TwilioAcceptor(
-            batcher.submit,
-            clock,
-            auth_token=_secret(settings.twilio_auth_token) or None,
-            check_signatures=settings.webhook_signatures == "on",
-            public_url=lambda: settings.public_url or web.url,
-        )
+        joiner = Joiner(Orphans(database))
         secure = (settings.public_url or "").startswith("https://")
         ready = _readiness(replicas, database)
         context = Context(reads, truth, gate, clock, settings.timezone, secure, ready)
-        webhooks = webhook_routes(twilio, body_bytes_max=settings.webhook_bytes_max)
-        web.app = application(context, sockets.server, webhooks, settings.origins)
+        inbox = Inbox(batcher.submit, batcher.submit_all, joiner)
+        board = application(context, sockets.server, settings.origins)
+        web.app = self._webhooks(web, inbox, board)
         runs = {
             "projector": projector.run,
             **{f"replica:{name}": replica.run for name, replica in replicas.items()},
             "sockets": sockets.run,
             "batcher": batcher.run,
+            "joiner": joiner.run,
         }
         background = [Background(name, run, clock, self.failed) for name, run in runs.items()]
         await self._run([*background, web])
+
+    def _webhooks(self, web: WebServer, inbox: Inbox, otherwise: ASGIApp) -> WebhookRoutes:
+        """Return the vendors' routes, in front of the web application."""
+        settings, clock = self.settings, self.clock
+        check_signatures = settings.webhook_signatures == "on"
+        twilio = TwilioAcceptor(
+            inbox,
+            clock,
+            keys=TwilioKeys(_secret(settings.twilio_auth_token) or None, settings.shared_keys),
+            check_signatures=check_signatures,
+            public_url=lambda: settings.public_url or web.url,
+        )
+        elevenlabs = ElevenLabsAcceptor(
+            inbox,
+            clock,
+            secrets=settings.elevenlabs_secrets,
+            check_signatures=check_signatures,
+            tolerance_s=settings.elevenlabs_tolerance_s,
+            variables=settings.elevenlabs_dynamic_variables,
+        )
+        limits = BodyLimits(
+            settings.webhook_bytes_max, settings.elevenlabs_bytes_max, settings.receiving_bytes_max
+        )
+        return WebhookRoutes(twilio, elevenlabs, limits, refuse=refusal, otherwise=otherwise)
 
     def _projector(
         self, database: mongo.MongoDatabase, client: redis.RedisClient, figures: FigureStore
@@ -160,7 +191,9 @@ class Server:
         publishers = Publishers(
             Publisher(client, LIVE), Publisher(client, CAMPAIGNS), Publisher(client, SUMMARY)
         )
-        board = Board(publishers, self.settings.zone, self.clock)
+        days = self.settings.calls_kept_days
+        kept = timedelta(days=days) if days is not None else None
+        board = Board(publishers, self.settings.zone, self.clock, kept)
         lease = Lease(database, _owner(), self.settings.lease_ms)
         return Projector(ProjectionSource(database), figures, lease, board, self.clock)
 

@@ -6,6 +6,7 @@ import click
 
 from callboard import __version__
 from callboard.cli.demo import demo
+from callboard.cli.replay import replay
 from callboard.cli.serve import serve
 from callboard.cli.settings import settings
 from callboard.cli.simulate import simulate
@@ -22,7 +23,7 @@ def root() -> None:
     """What your AI phone campaigns are doing now."""
 
 
-for command in (serve, demo, simulate, settings):
+for command in (serve, demo, simulate, replay, settings):
     root.add_command(command)
 
 

@@ -19,6 +19,8 @@ __all__ = ["run_server", "serve"]
 
 _log = structlog.get_logger(__name__)
 
+_GC_THRESHOLD = 20_000
+
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -51,8 +53,10 @@ async def run_server(
         await asyncio.gather(starting, return_exceptions=True)
         return 0
     starting.result()
-    # What lives until the end need not be looked at by every collection.
+    # What lives until the end need not be looked at by every collection, and a busy second
+    # makes tens of thousands of short-lived objects that reference counting frees.
     gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD, 20, 100)
     if server.made_key:
         # Standard output, not the log: logs are kept and passed around.
         print(f"Admin key, shown this once: {server.made_key}", flush=True)

@@ -1,4 +1,4 @@
-"""The web application: API, webhooks, page and sockets on one port."""
+"""The web application: API, page and sockets on one port. Webhooks stand in front of it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import socketio
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from callboard import __version__
@@ -22,7 +21,6 @@ __all__ = ["application"]
 def application(
     context: Context,
     sockets: socketio.AsyncServer,
-    webhooks: Sequence[BaseRoute],
     origins: Sequence[str],
 ) -> ASGIApp:
     """Return the ASGI application; `origins` are those of other sites that may read us."""
@@ -36,7 +34,7 @@ def application(
     api.state.context = context
     for module in (calls, campaigns, dashboard, session, health):
         api.include_router(module.router)
-    api.router.routes.extend([*webhooks, *page_routes()])
+    api.router.routes.extend(page_routes())
     wrapped: Any = SecurityHeaders(api)
     if origins:
         wrapped = CORSMiddleware(

@@ -8,7 +8,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Scope
 
+from callboard.delivery.headers import SecurityHeaders
 from callboard.errors import (
     BadSignature,
     CallboardError,
@@ -19,7 +21,7 @@ from callboard.errors import (
     Unavailable,
 )
 
-__all__ = ["EXCEPTION_HANDLERS", "problem"]
+__all__ = ["EXCEPTION_HANDLERS", "problem", "refusal"]
 
 _log = structlog.get_logger(__name__)
 
@@ -107,3 +109,13 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     HTTPException: _http,
     Exception: _unexpected,
 }
+
+
+async def refusal(scope: Scope, error: Exception) -> ASGIApp:
+    """Return the answer to a request that no framework stands around."""
+    request = Request(scope)
+    for kind in (CallboardError, HTTPException):
+        if isinstance(error, kind):
+            answer: Response = await EXCEPTION_HANDLERS[kind](request, error)
+            return SecurityHeaders(answer)
+    return SecurityHeaders(await _unexpected(request, error))

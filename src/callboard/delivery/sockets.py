@@ -216,8 +216,9 @@ class Sockets:
         return [("call_update", _update(delta)) for delta in deltas]
 
     async def _calls(self, deltas: list[Delta]) -> None:
-        updates = [(delta, _update(delta)) for delta in deltas]
-        for _, update in updates:
+        if not self._anybody_in(CALLS):
+            return
+        for update in map(_update, deltas):
             await self._emit("call_update", update, CALLS)
             campaign_id = update["document"].get("campaignId")
             if campaign_id:
@@ -229,6 +230,8 @@ class Sockets:
             await self._emit("call_updates", {"updates": kept, "position": position}, batch)
 
     async def _campaigns(self, deltas: list[Delta]) -> None:
+        if not self._anybody_in(CAMPAIGNS):
+            return
         for delta in coalesce(deltas):
             status = orjson.loads(delta.value)
             payload = {**status, "last_updated": delta.at, "position": delta.position.as_json()}
@@ -236,6 +239,8 @@ class Sockets:
             await self._emit("campaign_update", payload, f"{CAMPAIGNS}:{delta.key}")
 
     async def _summary(self, deltas: list[Delta]) -> None:
+        if not self._has_members(SUMMARY):
+            return
         delta = deltas[-1]
         payload = {
             "summary": orjson.loads(delta.value),
@@ -244,6 +249,11 @@ class Sockets:
             "position": delta.position.as_json(),
         }
         await self._emit("summary_update", payload, SUMMARY)
+
+    def _anybody_in(self, room: str) -> bool:
+        """Tell whether anybody is in a room or in one of its narrower ones."""
+        rooms = self.server.manager.rooms.get("/", {})
+        return any(isinstance(name, str) and name.startswith(room) for name in rooms)
 
     def _has_members(self, room: str) -> bool:
         return bool(self.server.manager.rooms.get("/", {}).get(room))

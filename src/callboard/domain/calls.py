@@ -1,13 +1,11 @@
-"""A call as callboard understands it: statuses, facts, and the document people are shown.
+"""A call as callboard understands it: statuses, and the document people are shown.
 
-A *fact* is what one webhook tells about one call. Facts merge into the call document by
-operations that do not care about order or repetition (`callboard.store.merge`); this module
-holds the vocabulary both ends share. It deliberately does not merge: MongoDB does.
+What webhooks say about a call is in `callboard.domain.lattice`; this module holds the
+vocabulary both ends share.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from callboard.clock import isoformat_z
@@ -15,12 +13,12 @@ from callboard.clock import isoformat_z
 __all__ = [
     "ACTIVE_STATUSES",
     "CALL_FIELDS",
+    "OUTCOME_BY_STATUS",
     "STATUS_RANK",
     "TERMINAL_STATUSES",
-    "CallContext",
-    "CallFact",
     "call_key",
     "is_active",
+    "is_child_leg",
     "shown_call",
 ]
 
@@ -41,6 +39,14 @@ ACTIVE_STATUSES = frozenset({"initiated", "ringing", "in-progress"})
 """A call in one of these occupies a line now; a queued one does not yet."""
 
 TERMINAL_STATUSES = frozenset(name for name, rank in STATUS_RANK.items() if rank == 4)  # noqa: PLR2004  (the terminal rank)
+
+OUTCOME_BY_STATUS: Mapping[str, str] = {
+    "canceled": "canceled",
+    "failed": "failed",
+    "busy": "busy",
+    "no-answer": "no_answer",
+}
+"""Outcomes that follow from the status alone; `completed` may be a person or a voicemail."""
 
 CALL_FIELDS = (
     "sid",
@@ -68,48 +74,10 @@ CALL_FIELDS = (
 
 # Merge state inside a vendor's sub-document that means nothing to a reader.
 _INTERNAL = frozenset({"state", "answered"})
+_VERSION = "v"
 
-
-@dataclass(frozen=True, slots=True)
-class CallContext:
-    """What rode along in a callback URL's query: whom the call was for. All optional."""
-
-    campaign_id: str | None = None
-    contact_id: str | None = None
-    contact_name: str | None = None
-    agent_id: str | None = None
-    agent_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CallFact:
-    """What one Twilio callback says about one call."""
-
-    call_sid: str
-    """Twilio's id of the leg: `CA` and 32 hex digits."""
-    event_key: str
-    """Equal for two webhooks that are the same fact, e.g. `twilio:CA…:status:3:completed`."""
-    kind: str
-    """`status`, `amd` or `recording`."""
-    at: datetime
-    """When the event fired at the vendor; the time of arrival where the vendor does not say."""
-    dated: bool = True
-    """Whether the vendor said so. A time of arrival is no fact: a repetition has another."""
-    status: str | None = None
-    """One of `STATUS_RANK`, or None when the callback says nothing about it."""
-    sequence: int = 0
-    """Twilio's `SequenceNumber`: the order in which events of one call fired."""
-    direction: str | None = None
-    """`inbound` or `outbound`, seen from us."""
-    from_number: str | None = None
-    to_number: str | None = None
-    duration_s: int | None = None
-    """Answer to hang-up, whole seconds; only terminal callbacks carry it."""
-    answered_by: str | None = None
-    """Twilio's AMD verdict: human, machine_start, machine_end_*, fax, unknown."""
-    details: Mapping[str, str | int] = field(default_factory=dict)
-    """Further facts kept in the `twilio` sub-document by their own names."""
-    context: CallContext = field(default_factory=CallContext)
+# While the call goes on these are one vendor's guess, or left from an earlier conversation.
+_SHOWN_AT_THE_END = ("endTime", "duration", "outcome")
 
 
 def call_key(document: Mapping[str, Any]) -> str:
@@ -121,37 +89,65 @@ def call_key(document: Mapping[str, Any]) -> str:
     return sid if isinstance(sid, str) and sid else str(document["_id"])
 
 
+def is_child_leg(document: Mapping[str, Any]) -> bool:
+    """Tell a leg that another call made: a transfer, a `<Dial>`.
+
+    It has a document of its own, but it is a part of its parent: neither counted nor live.
+    """
+    twilio = document.get("twilio")
+    return isinstance(twilio, Mapping) and bool(twilio.get("parentCallSid"))
+
+
 def is_active(document: Mapping[str, Any] | None) -> bool:
-    """Tell whether this stored call occupies a line now."""
-    status = document.get("status") if document is not None else None
-    return isinstance(status, str) and status in ACTIVE_STATUSES
+    """Tell whether this stored call is going on now."""
+    if document is None:
+        return False
+    status = document.get("status")
+    return isinstance(status, str) and status in ACTIVE_STATUSES and not is_child_leg(document)
 
 
 def shown_call(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the call as the contract shows it: every field present, instants as text.
+
+    `orphan` is added to a conversation whose call is not known yet.
 
     >>> shown_call({"_id": "CA1", "status": "ringing"})["sid"]
     'CA1'
     """
     shown = {name: _jsonable(document.get(name)) for name in CALL_FIELDS}
     shown["sid"] = call_key(document)
+    if document.get("orphan"):
+        shown["orphan"] = True
+    if shown["status"] in ACTIVE_STATUSES:
+        shown |= dict.fromkeys(_SHOWN_AT_THE_END)
     for vendor in ("twilio", "elevenlabs"):
         said = document.get(vendor)
         if isinstance(said, Mapping):
             shown[vendor] = {
-                name: _jsonable(value) for name, value in said.items() if name not in _INTERNAL
+                name: _jsonable(_unversioned(value))
+                for name, value in said.items()
+                if name not in _INTERNAL
             }
     return shown
 
 
+def _unversioned(value: Any) -> Any:
+    if isinstance(value, Mapping) and _VERSION in value:
+        return {name: inner for name, inner in value.items() if name != _VERSION}
+    return value
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
 def _jsonable(value: Any) -> Any:
     """Return a JSON value for anything MongoDB may hold."""
-    if value is None or isinstance(value, (str, int, float, bool)):
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, datetime):
-        return isoformat_z(value if value.tzinfo else value.replace(tzinfo=UTC))
+        return isoformat_z(value)
     if isinstance(value, Mapping):
         return {str(name): _jsonable(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_jsonable(inner) for inner in value]
-    return str(value)
+    return value if isinstance(value, (str, int, float)) else str(value)

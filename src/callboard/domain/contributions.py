@@ -10,12 +10,13 @@ later facts update the same bucket. `duration` is Twilio's: answer to hang-up, w
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from math import isfinite
 from typing import Any, TypeGuard
 from zoneinfo import ZoneInfo
 
-from callboard.domain.calls import STATUS_RANK
+from callboard.domain.calls import STATUS_RANK, is_child_leg
 
 __all__ = [
     "Bucket",
@@ -27,6 +28,8 @@ __all__ = [
     "difference",
     "empty_counters",
     "increments",
+    "instant_of",
+    "movement",
 ]
 
 UNKNOWN = "unknown"
@@ -86,21 +89,56 @@ Contribution = dict[Bucket, dict[str, int]]
 
 
 def contribution(call: Mapping[str, Any] | None, zone: ZoneInfo) -> Contribution:
-    """Return what a stored call adds to every bucket; nothing for None or an undated call."""
-    started = _instant(call.get("startTime")) if call is not None else None
-    if call is None or started is None:
+    """Return what a stored call adds to every bucket.
+
+    Nothing for None, for an undated call, and for a child leg: it is a part of its parent.
+    """
+    buckets, counted = _placed(call, zone)
+    return {bucket: dict(counted) for bucket in buckets}
+
+
+def movement(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, zone: ZoneInfo
+) -> Contribution:
+    """Return `difference(contribution(before), contribution(after))`, and faster.
+
+    Most changes leave a call in its day and campaign, and move the same in each bucket. The
+    counters of several buckets may then be one and the same object: do not change them.
+    """
+    left, taken = _placed(before, zone)
+    entered, given = _placed(after, zone)
+    if left != entered:
+        return difference(
+            {bucket: dict(taken) for bucket in left}, {bucket: dict(given) for bucket in entered}
+        )
+    if taken == given:
         return {}
+    moved = _steps(taken, given)
+    return dict.fromkeys(entered, moved)
+
+
+def _placed(
+    call: Mapping[str, Any] | None, zone: ZoneInfo
+) -> tuple[tuple[Bucket, ...], dict[str, int]]:
+    """Return the buckets a call belongs to, and the counters it moves in each of them."""
+    started = instant_of(call.get("startTime")) if call is not None else None
+    if call is None or started is None or is_child_leg(call):
+        return (), {}
     try:
         local = started.astimezone(zone)
     except OverflowError:  # at the very ends of the calendar
-        return {}
-    counted = counters(call, local.hour)
-    day = local.date().isoformat()
-    buckets = [Bucket(day, None)]
+        return (), {}
     campaign_id = call.get("campaignId")
-    if isinstance(campaign_id, str) and campaign_id:
-        buckets += [Bucket(day, campaign_id), Bucket(None, campaign_id)]
-    return {bucket: dict(counted) for bucket in buckets}
+    named = campaign_id if isinstance(campaign_id, str) and campaign_id else None
+    return _buckets(local.date(), named), counters(call, local.hour)
+
+
+@lru_cache(maxsize=4_096)
+def _buckets(day: date, campaign_id: str | None) -> tuple[Bucket, ...]:
+    text = day.isoformat()
+    if campaign_id is None:
+        return (Bucket(text, None),)
+    return Bucket(text, None), Bucket(text, campaign_id), Bucket(None, campaign_id)
 
 
 def counters(call: Mapping[str, Any], hour: int) -> dict[str, int]:
@@ -142,15 +180,18 @@ def difference(before: Contribution, after: Contribution) -> Contribution:
     """
     changed: Contribution = {}
     for bucket in before.keys() | after.keys():
-        old, new = before.get(bucket, {}), after.get(bucket, {})
-        moved = {
-            path: step
-            for path in sorted(old.keys() | new.keys())
-            if (step := new.get(path, 0) - old.get(path, 0))
-        }
-        if moved:
+        if moved := _steps(before.get(bucket, {}), after.get(bucket, {})):
             changed[bucket] = moved
     return changed
+
+
+def _steps(old: Counters, new: Counters) -> dict[str, int]:
+    """Return how far each counter moves, without the zeros."""
+    return {
+        path: step
+        for path in sorted(old.keys() | new.keys())
+        if (step := new.get(path, 0) - old.get(path, 0))
+    }
 
 
 def add(total: Contribution, more: Contribution) -> None:
@@ -188,7 +229,7 @@ def increments(document: dict[str, Any], steps: Iterable[tuple[str, int]]) -> No
             node[leaf] = node.get(leaf, 0) + step
 
 
-def _instant(value: Any) -> datetime | None:
+def instant_of(value: Any) -> datetime | None:
     """Read a stored instant; other programs may have written ISO text."""
     if isinstance(value, str):
         try:

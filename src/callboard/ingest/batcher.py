@@ -41,15 +41,29 @@ class Batcher(Generic[Entry]):
             StoreUnavailable: it is not; too many are waiting, or the store does not answer.
             CallboardError: this very entry could not be stored.
         """
-        if self._stopped:
-            raise StoreUnavailable(_STOPPING)
-        if len(self._waiting) >= self._waiting_max:
-            message = f"{self._waiting_max} webhooks are waiting to be stored"
-            raise StoreUnavailable(message)
+        await self._enqueue(entry)
+
+    async def submit_all(self, entries: Sequence[Entry]) -> None:
+        """Return once all of them are durable; raises a failure when all are settled."""
+        futures = [self._enqueue(entry) for entry in entries]
+        settled = await asyncio.gather(*futures, return_exceptions=True)
+        failures = [failure for failure in settled if failure is not None]
+        # What may help if it is sent again is said first.
+        for failure in sorted(failures, key=lambda found: not getattr(found, "retryable", False)):
+            raise failure
+
+    def _enqueue(self, entry: Entry) -> asyncio.Future[None]:
+        """Let an entry wait for the next batch."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((entry, done))
-        self._arrived.set()
-        await done
+        if self._stopped:
+            done.set_exception(StoreUnavailable(_STOPPING))
+        elif len(self._waiting) >= self._waiting_max:
+            message = f"{self._waiting_max} webhooks are waiting to be stored"
+            done.set_exception(StoreUnavailable(message))
+        else:
+            self._waiting.append((entry, done))
+            self._arrived.set()
+        return done
 
     async def run(self) -> None:
         """Commit batches until cancelled; what waits then is told to come again."""

@@ -6,6 +6,7 @@ rendered at most once per batch, however many of its calls changed.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,11 +18,11 @@ from callboard.domain.changes import Change
 from callboard.domain.contributions import (
     Bucket,
     Contribution,
-    contribution,
     day_of,
-    difference,
     empty_counters,
     increments,
+    instant_of,
+    movement,
 )
 from callboard.domain.metrics import campaign_status, summary
 from callboard.projection.ports import Document, ViewPublisher
@@ -47,10 +48,17 @@ class Publishers:
 class Board:
     """Counters and campaign documents in memory, and what they look like."""
 
-    def __init__(self, publishers: Publishers, zone: ZoneInfo, clock: Clock) -> None:
+    def __init__(
+        self,
+        publishers: Publishers,
+        zone: ZoneInfo,
+        clock: Clock,
+        calls_kept: timedelta | None = None,
+    ) -> None:
         self.publishers = publishers
         self.zone = zone
         self._clock = clock
+        self._calls_kept = calls_kept
         self._counted: dict[Bucket, Document] = {}
         self._campaigns: dict[str, Document] = {}
         self._day = ""
@@ -94,10 +102,20 @@ class Board:
                 increments(document, steps.items())
 
     def contribution_of(self, change: Change) -> Contribution:
-        """Return what one change of a call adds to and takes from the figures."""
-        return difference(
-            contribution(change.before, self.zone), contribution(change.after, self.zone)
-        )
+        """Return what one change of a call adds to and takes from the figures.
+
+        A call older than calls are kept did take place, and is settled: its deletion takes
+        nothing, and one that is made anew, by a replay, adds nothing.
+        """
+        if self._has_expired(change.after if change.after is not None else change.before):
+            return {}
+        return movement(change.before, change.after, self.zone)
+
+    def _has_expired(self, call: Mapping[str, Any] | None) -> bool:
+        started = instant_of(call.get("startTime")) if call is not None else None
+        if self._calls_kept is None or started is None:
+            return False
+        return self._clock.now() - started >= self._calls_kept
 
     def stage_call(self, change: Change) -> None:
         """Stage the delta of one changed call."""

@@ -1,24 +1,46 @@
-"""The durable end of ingest: a batch of webhooks becomes one majority-committed write.
+"""The durable end of ingest: a batch of webhooks becomes two majority-committed commands.
 
 The inbox keeps what was received, once per event key; the calls take the facts. A webhook is
-acknowledged only after both are committed. One poisoned fact fails alone.
+acknowledged only after both are committed. One poisoned fact fails alone: each statement is
+encoded by itself, and the commands are unordered.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import bson
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, WriteConcernError
 
+from callboard.domain.lattice import CallFact
 from callboard.domain.webhooks import InboxEntry
-from callboard.errors import CallboardError, InvariantViolated, StoreUnavailable
+from callboard.errors import (
+    CallboardError,
+    InvariantViolated,
+    MalformedPayload,
+    PayloadTooLarge,
+    StoreUnavailable,
+)
 from callboard.store.database import MongoDatabase
 from callboard.store.faults import unavailable
-from callboard.store.merge import update_statement
+from callboard.store.first import KnownCalls, first_document
+from callboard.store.merge import Shape, group_statement, shape, update_statement
 
 __all__ = ["FactStore"]
 
 _WRITE_TIMEOUT_MS = 5_000
+_COMMAND_BYTES_MAX = 12 * 1024 * 1024
+"""MongoDB takes 16 MB; a statement larger than this goes alone."""
+_DUPLICATE_KEY = 11_000
+_CHEAP_FROM = 8
+"""Below it one command of single statements is cheaper than two commands."""
+
+_NOT_ENCODABLE = (BSONError, OverflowError, ValueError)
+
+Result = CallboardError | None
 
 
 class FactStore:
@@ -26,73 +48,217 @@ class FactStore:
 
     def __init__(self, database: MongoDatabase) -> None:
         self._database = database
+        self._known = KnownCalls()
 
-    async def commit(self, entries: Sequence[InboxEntry]) -> list[CallboardError | None]:
+    async def commit(self, entries: Sequence[InboxEntry]) -> list[Result]:
         """Write a batch; the answer says for each entry None or why it was not stored.
 
         Never raises for the store's sake: an unreachable store fails each entry with
         `StoreUnavailable`, which the sender may retry.
         """
-        inbox = [_inbox_statement(entry) for entry in entries]
-        with_fact = [index for index, entry in enumerate(entries) if entry.fact is not None]
-        facts = [update_statement(fact) for entry in entries if (fact := entry.fact) is not None]
-        kept, merged = await asyncio.gather(
-            self._update("webhooks", inbox), self._update("calls", facts)
-        )
-        results = kept
-        for index, failure in zip(with_fact, merged, strict=True):
+        facts = {i: entry.fact for i, entry in enumerate(entries) if entry.fact is not None}
+        plan = self._plan(facts)
+        problems = {
+            index: str(plan.refused.get(index) or entry.problem or "")
+            for index, entry in enumerate(entries)
+        }
+        inbox = {
+            index: _encoded(_inbox_document(entry, problems[index]))
+            for index, entry in enumerate(entries)
+        }
+        kept, merged = await asyncio.gather(self._keep(inbox, entries), self._merge(facts, plan))
+        results: list[Result] = [None] * len(entries)
+        for index, failure in [*kept.items(), *merged.items()]:
             results[index] = results[index] or failure
         return results
 
-    async def _update(
-        self, collection: str, statements: list[dict[str, Any]]
-    ) -> list[CallboardError | None]:
-        """Run one unordered `update` command; one result per statement."""
-        if not statements:
-            return []
+    async def merge(self, facts: Sequence[CallFact]) -> list[Result]:
+        """Merge facts alone; the answer says for each None or why it was not stored."""
+        numbered = dict(enumerate(facts))
+        failures = await self._merge(numbered, self._plan(numbered))
+        return [failures.get(index) for index in numbered]
+
+    def _plan(self, facts: Mapping[int, CallFact]) -> "_Plan":
+        """Choose the cheapest statement for each fact: all of them end in the same calls."""
+        plan = _Plan()
+        known = self._known
+        cheap = len(facts) >= _CHEAP_FROM
+        taken: set[str] = set()
+        for index, fact in facts.items():
+            try:
+                if cheap and fact.key in known and fact.key not in taken and (of := shape(fact)):
+                    # Encoded alone too: what BSON cannot hold must not fail its group.
+                    bson.encode({"most": fact.most, "least": fact.least})
+                    plan.groups.setdefault(of, []).append(index)
+                    taken.add(fact.key)
+                elif cheap and fact.key not in known and (whole := first_document(fact)):
+                    plan.first[index] = _encoded(whole)
+                else:
+                    plan.single[index] = _encoded(update_statement(fact))
+            except _NOT_ENCODABLE as error:
+                message = f"it cannot be stored in its call: {error}"
+                plan.refused[index] = MalformedPayload(message, field="body")
+        return plan
+
+    async def _merge(
+        self, facts: Mapping[int, CallFact], plan: "_Plan"
+    ) -> dict[int, CallboardError]:
+        """Merge facts into their calls; what a cheaper way missed is merged by itself."""
+        statements = dict(plan.single)
+        for indexes in plan.groups.values():
+            # A group goes by its first index, which none of the single ones has.
+            grouped = [facts[index] for index in indexes]
+            statements[indexes[0]] = _encoded(group_statement(grouped))
+        inserted, updated = await asyncio.gather(
+            self._write_all("insert", "calls", plan.first),
+            self._write_all("update", "calls", statements),
+        )
+        grouped_indexes = [index for indexes in plan.groups.values() for index in indexes]
+        missed = list(inserted.known)
+        if updated.matched < len(plan.single) + len(grouped_indexes):
+            missed += grouped_indexes
+        failures: dict[int, CallboardError] = {
+            **plan.refused,
+            **inserted.failures,
+            **updated.failures,
+        }
+        if missed:
+            for index in missed:
+                failures.pop(index, None)
+            again = {index: _encoded(update_statement(facts[index])) for index in sorted(missed)}
+            failures |= (await self._write_all("update", "calls", again)).failures
+        for index, fact in facts.items():
+            if index in failures:
+                self._known.discard(fact.key)
+            else:
+                self._known.add(fact.key)
+        return failures
+
+    async def _keep(
+        self, documents: dict[int, RawBSONDocument], entries: Sequence[InboxEntry]
+    ) -> dict[int, CallboardError]:
+        """Put webhooks into the inbox; of one that is there already only the repetition."""
+        inserted = await self._write_all("insert", "webhooks", documents)
+        repeated = {index: _repetition(entries[index]) for index in inserted.known}
+        return inserted.failures | (await self._write_all("update", "webhooks", repeated)).failures
+
+    async def _write_all(
+        self, verb: str, collection: str, documents: Mapping[int, RawBSONDocument]
+    ) -> "_Written":
+        """Run unordered write commands, as many as their sizes need."""
+        written = _Written()
+        field = "documents" if verb == "insert" else "updates"
+        for part in _parts(documents):
+            command = {verb: collection, field: list(part.values()), "ordered": False}
+            await self._write(command, list(part), written)
+        return written
+
+    async def _write(
+        self, command: dict[str, Any], indexes: Sequence[int], written: "_Written"
+    ) -> None:
+        """Run one write command and note what became of its statements."""
+        concern = {"w": "majority", "wtimeout": _WRITE_TIMEOUT_MS}
         try:
-            answer = await self._database.command(
-                {
-                    "update": collection,
-                    "updates": statements,
-                    "ordered": False,
-                    "writeConcern": {"w": "majority", "wtimeout": _WRITE_TIMEOUT_MS},
-                }
-            )
+            answer = await self._database.command({**command, "writeConcern": concern})
         except (ConnectionFailure, WriteConcernError) as error:
-            return [unavailable(error)] * len(statements)
+            failure: CallboardError = unavailable(error)
         except OperationFailure as error:
             retryable = error.has_error_label("RetryableWriteError")
             failure = unavailable(error) if retryable else InvariantViolated(str(error))
-            return [failure] * len(statements)
         except PyMongoError as error:
-            return [unavailable(error)] * len(statements)
-        return _results(answer, len(statements))
+            failure = unavailable(error)
+        except BSONError as error:
+            # One document that is larger than MongoDB takes; it went alone (`_parts`).
+            failure = PayloadTooLarge(str(error))
+        else:
+            written.note(answer, indexes)
+            return
+        written.failures |= dict.fromkeys(indexes, failure)
 
 
-def _results(answer: dict[str, Any], length: int) -> list[CallboardError | None]:
-    """Spread an `update` command's answer over its statements."""
-    if concern := answer.get("writeConcernError"):
-        return [StoreUnavailable(str(concern))] * length
-    results: list[CallboardError | None] = [None] * length
-    for error in answer.get("writeErrors", ()):
-        results[error["index"]] = InvariantViolated(str(error.get("errmsg")))
-    return results
+@dataclass
+class _Plan:
+    """How a batch of facts is to be merged, each by the index of its entry."""
+
+    first: dict[int, RawBSONDocument] = field(default_factory=dict)
+    """Whole documents of calls nobody has heard of."""
+    groups: dict[Shape, list[int]] = field(default_factory=dict)
+    """Facts of one shape about calls that are known, each call once."""
+    single: dict[int, RawBSONDocument] = field(default_factory=dict)
+    """Statements of the other facts."""
+    refused: dict[int, MalformedPayload] = field(default_factory=dict)
+    """Facts that BSON cannot hold."""
 
 
-def _inbox_statement(entry: InboxEntry) -> dict[str, Any]:
-    """Keep the first copy of a webhook and count the rest."""
-    kept = {
+@dataclass
+class _Written:
+    """What became of the statements of some write commands."""
+
+    failures: dict[int, CallboardError] = field(default_factory=dict)
+    known: list[int] = field(default_factory=list)
+    """Inserts of what was there already."""
+    matched: int = 0
+
+    def note(self, answer: Mapping[str, Any], indexes: Sequence[int]) -> None:
+        """Spread a command's answer over its statements."""
+        self.matched += answer.get("n", 0)
+        if concern := answer.get("writeConcernError"):
+            failure = StoreUnavailable(str(concern))
+            self.failures |= dict.fromkeys(indexes, failure)
+        for error in answer.get("writeErrors", ()):
+            index = indexes[error["index"]]
+            if error.get("code") == _DUPLICATE_KEY:
+                self.known.append(index)
+            else:
+                self.failures[index] = InvariantViolated(str(error.get("errmsg")))
+
+
+def _encoded(document: dict[str, Any]) -> RawBSONDocument:
+    return RawBSONDocument(bson.encode(document))
+
+
+def _parts(documents: Mapping[int, RawBSONDocument]) -> Iterator[dict[int, RawBSONDocument]]:
+    """Split what would be larger than MongoDB takes in one command."""
+    part: dict[int, RawBSONDocument] = {}
+    size = 0
+    for index, document in documents.items():
+        length = len(document.raw)
+        if part and size + length > _COMMAND_BYTES_MAX:
+            yield part
+            part, size = {}, 0
+        part[index] = document
+        size += length
+    if part:
+        yield part
+
+
+def _inbox_document(entry: InboxEntry, problem: str) -> dict[str, Any]:
+    """Return a webhook as it is kept; absent means nothing to say."""
+    kept, fact = entry.kept, entry.fact
+    document: dict[str, Any] = {
+        "_id": entry.event_key,
         "vendor": entry.vendor,
         "kind": entry.kind,
-        "callSid": entry.fact.call_sid if entry.fact else None,
-        "query": entry.query,
-        "body": entry.body,
-        "receivedAt": entry.received_at,
-        "problem": entry.problem,
+        "path": kept.path,
+        "query": kept.query,
+        "body": kept.body,
+        "receivedAt": kept.received_at,
+        "deliveries": 1,
     }
-    return {
-        "q": {"_id": entry.event_key},
-        "u": {"$setOnInsert": kept, "$inc": {"deliveries": 1}},
-        "upsert": True,
-    }
+    if fact is not None and not fact.orphan:
+        document["callSid"] = fact.key
+    if fact is not None and fact.conversation_id:
+        document["conversationId"] = fact.conversation_id
+    if problem:
+        document["problem"] = problem
+    return document
+
+
+def _repetition(entry: InboxEntry) -> RawBSONDocument:
+    """Count another delivery of what the inbox holds."""
+    return _encoded(
+        {
+            "q": {"_id": entry.event_key},
+            "u": {"$inc": {"deliveries": 1}, "$max": {"lastReceivedAt": entry.kept.received_at}},
+        }
+    )

@@ -5,7 +5,8 @@ transaction that only goes through if nobody else moved the token: a projector t
 replaced, or that died after its commit, can neither count twice nor skip.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,17 +14,18 @@ from zoneinfo import ZoneInfo
 from bson import Timestamp
 from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from callboard.domain.changes import ClusterTime
 from callboard.domain.contributions import Bucket, Contribution, empty_counters
-from callboard.errors import LeaseLost
+from callboard.errors import LeaseLost, StoreUnavailable
 from callboard.store.database import MongoDatabase, MongoDocument
 from callboard.store.faults import unavailable
 
 __all__ = ["Checkpoint", "FigureStore", "snapshot_of"]
 
 _CHECKPOINT = "projection"
+_SESSION = "projection:session"
 _WRITES_PER_COMMAND = 1_000
 
 
@@ -43,6 +45,9 @@ class FigureStore:
     def __init__(self, database: MongoDatabase, zone: ZoneInfo) -> None:
         self._database = database
         self._zone = zone
+        self._session: AsyncClientSession | None = None
+        self._created: set[Bucket] = set()
+        """Buckets that are there by our knowledge: they need not be made again."""
 
     async def checkpoint(self) -> Checkpoint | None:
         """Return where the figures are, None when they were never folded.
@@ -50,6 +55,7 @@ class FigureStore:
         A changed reporting zone moves every bucket, so it counts as never folded.
         """
         try:
+            await self._take_over()
             state = await self._database.state.find_one({"_id": _CHECKPOINT})
         except PyMongoError as error:
             raise unavailable(error) from error
@@ -57,6 +63,37 @@ class FigureStore:
             return None
         token, after = state.get("token"), state.get("after")
         return Checkpoint(token, (after.time, after.inc) if after is not None else None)
+
+    async def _take_over(self) -> None:
+        """End what a projector that died has left open, and say which session is ours.
+
+        Its last transaction would hold its locks for a minute, and the figures would stand still.
+        """
+        state = self._database.state
+        if self._session is not None:
+            await self._session.end_session()
+        self._session = self._database.client.start_session()
+        ours = {"_id": _SESSION, "lsid": self._session.session_id}
+        found = await state.find_one_and_replace({"_id": _SESSION}, ours, upsert=True)
+        if found is not None:
+            # Where we may not, the transaction ends by itself.
+            with contextlib.suppress(OperationFailure):
+                await self._database.client.admin.command({"killSessions": [found["lsid"]]})
+
+    async def _transaction(self, write: Callable[[AsyncClientSession], Awaitable[None]]) -> None:
+        """Run a transaction in our session.
+
+        Raises:
+            StoreUnavailable: MongoDB does not answer.
+        """
+        try:
+            if self._session is None:
+                await self._take_over()
+            if self._session is not None:
+                await self._session.with_transaction(write)
+        except PyMongoError as error:
+            self._created.clear()
+            raise unavailable(error) from error
 
     async def commit(
         self,
@@ -82,25 +119,26 @@ class FigureStore:
                 message = "the figures' checkpoint was moved by another projector"
                 raise LeaseLost(message)
             if moved:
-                await self._database.analytics.bulk_write(
-                    self._increments(moved), ordered=True, session=session
-                )
+                await self._increment(moved, session)
 
-        try:
-            async with self._database.client.start_session() as session:
-                await session.with_transaction(write)
-        except PyMongoError as error:
-            raise unavailable(error) from error
+        await self._transaction(write)
+        self._created |= moved.keys()
 
-    def _increments(self, moved: Contribution) -> list[UpdateOne]:
-        """Return, for each bucket, its creation if it is new and its increments."""
-        writes = []
-        for bucket, steps in moved.items():
-            # $inc cannot address an array that an upsert has yet to create.
-            created = {"$setOnInsert": self._skeleton(bucket)}
-            writes.append(UpdateOne({"_id": bucket.key}, created, upsert=True))
-            writes.append(UpdateOne({"_id": bucket.key}, {"$inc": steps}))
-        return writes
+    async def _increment(self, moved: Contribution, session: AsyncClientSession) -> None:
+        """Create the buckets that are new, and move all of them."""
+        new = moved.keys() - self._created
+        # $inc cannot address an array that an upsert has yet to create.
+        writes = [
+            UpdateOne({"_id": bucket.key}, {"$setOnInsert": self._skeleton(bucket)}, upsert=True)
+            for bucket in new
+        ]
+        writes += [UpdateOne({"_id": bucket.key}, {"$inc": moved[bucket]}) for bucket in moved]
+        written = await self._database.analytics.bulk_write(writes, ordered=True, session=session)
+        if written.matched_count + written.upserted_count < len(writes):
+            # Somebody deleted a bucket: all of this is taken back, and tried with every one new.
+            self._created.clear()
+            message = "a document of `analytics` was deleted while it was counted in"
+            raise StoreUnavailable(message)
 
     def _skeleton(self, bucket: Bucket) -> MongoDocument:
         """Return a bucket's document with nothing counted."""
@@ -150,11 +188,8 @@ class FigureStore:
                     documents[start : start + _WRITES_PER_COMMAND], session=session
                 )
 
-        try:
-            async with self._database.client.start_session() as session:
-                await session.with_transaction(write)
-        except PyMongoError as error:
-            raise unavailable(error) from error
+        await self._transaction(write)
+        self._created.clear()
 
     async def read(self, buckets: Sequence[Bucket]) -> dict[Bucket, MongoDocument]:
         """Return the stored documents of these buckets; missing ones are left out."""
@@ -193,6 +228,7 @@ async def snapshot_of(
     collection: str,
     wanted: Mapping[str, Any],
     at: ClusterTime | None = None,
+    order: Mapping[str, int] | None = None,
 ) -> tuple[ClusterTime, AsyncIterator[MongoDocument]]:
     """Read documents as they all were at one cluster time, and say which.
 
@@ -206,6 +242,8 @@ async def snapshot_of(
         concern["atClusterTime"] = Timestamp(*at)
     session = database.client.start_session(causal_consistency=False)
     command = {"find": collection, "filter": dict(wanted), "readConcern": concern}
+    if order is not None:
+        command["sort"] = dict(order)
     try:
         answer = await database.command({**command, "batchSize": 1_000}, session=session)
     except PyMongoError as error:

@@ -1,0 +1,1 @@
+"""ElevenLabs: webhook signatures, and what its events say of calls as facts."""
