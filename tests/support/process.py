@@ -48,6 +48,11 @@ class Watched:
         """Return the collection: this very object stands in for it."""
         return self
 
+    @property
+    def webhooks(self) -> Any:
+        """Return the inbox."""
+        return self._database.webhooks
+
     def find(self, *arguments: Any) -> Any:
         """Pass on a search."""
         return self._database.calls.find(*arguments)
