@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from callboard.domain.lattice import CallFact
@@ -21,6 +22,7 @@ from callboard.vendors.twilio.events import parse_event
 __all__ = ["Pairs", "not_understood", "read_form", "understand"]
 
 _FIELDS_MAX = 200
+_SHORT = 96
 
 Pairs = list[tuple[str, str]]
 
@@ -137,9 +139,14 @@ def _pairs(text: str) -> Pairs:
 
 
 def _unquoted(text: str) -> str:
-    if "%" in text or "+" in text:
-        return unquote_plus(text, errors="strict")
-    return text
+    if "%" not in text and "+" not in text:
+        return text
+    return _short_unquoted(text) if len(text) <= _SHORT else unquote_plus(text, errors="strict")
+
+
+@lru_cache(maxsize=16_384)  # numbers and times come again and again
+def _short_unquoted(text: str) -> str:
+    return unquote_plus(text, errors="strict")
 
 
 def _raw_key(vendor: str, kept: KeptWebhook) -> str:

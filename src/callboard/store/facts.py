@@ -26,7 +26,7 @@ from callboard.errors import (
 )
 from callboard.store.database import MongoDatabase
 from callboard.store.faults import unavailable
-from callboard.store.first import KnownCalls, first_document
+from callboard.store.first import KnownCalls, first_statement
 from callboard.store.merge import Shape, group_statement, shape, update_statement
 
 __all__ = ["FactStore"]
@@ -91,8 +91,8 @@ class FactStore:
                     bson.encode({"most": fact.most, "least": fact.least})
                     plan.groups.setdefault(of, []).append(index)
                     taken.add(fact.key)
-                elif cheap and fact.key not in known and (whole := first_document(fact)):
-                    plan.first[index] = _encoded(whole)
+                elif cheap and fact.key not in known and (first := first_statement(fact)):
+                    plan.first[index] = _encoded(first)
                 else:
                     plan.single[index] = _encoded(update_statement(fact))
             except _NOT_ENCODABLE as error:
@@ -104,24 +104,18 @@ class FactStore:
         self, facts: Mapping[int, CallFact], plan: "_Plan"
     ) -> dict[int, CallboardError]:
         """Merge facts into their calls; what a cheaper way missed is merged by itself."""
-        statements = dict(plan.single)
+        statements = plan.first | plan.single
         for indexes in plan.groups.values():
-            # A group goes by its first index, which none of the single ones has.
+            # A group goes by its first index, which no other statement has.
             grouped = [facts[index] for index in indexes]
             statements[indexes[0]] = _encoded(group_statement(grouped))
-        inserted, updated = await asyncio.gather(
-            self._write_all("insert", "calls", plan.first),
-            self._write_all("update", "calls", statements),
-        )
+        written = await self._write_all("update", "calls", statements)
+        failures: dict[int, CallboardError] = {**plan.refused, **written.failures}
+        # Calls that were there already, and groups if any of their calls was not.
+        missed = [index for index in plan.first if index not in written.made | failures.keys()]
         grouped_indexes = [index for indexes in plan.groups.values() for index in indexes]
-        missed = list(inserted.known)
-        if updated.matched < len(plan.single) + len(grouped_indexes):
+        if written.matched < len(plan.first) + len(plan.single) + len(grouped_indexes):
             missed += grouped_indexes
-        failures: dict[int, CallboardError] = {
-            **plan.refused,
-            **inserted.failures,
-            **updated.failures,
-        }
         if missed:
             for index in missed:
                 failures.pop(index, None)
@@ -181,7 +175,7 @@ class _Plan:
     """How a batch of facts is to be merged, each by the index of its entry."""
 
     first: dict[int, RawBSONDocument] = field(default_factory=dict)
-    """Whole documents of calls nobody has heard of."""
+    """Statements that make calls nobody has heard of, and leave those alone that are there."""
     groups: dict[Shape, list[int]] = field(default_factory=dict)
     """Facts of one shape about calls that are known, each call once."""
     single: dict[int, RawBSONDocument] = field(default_factory=dict)
@@ -197,11 +191,14 @@ class _Written:
     failures: dict[int, CallboardError] = field(default_factory=dict)
     known: list[int] = field(default_factory=list)
     """Inserts of what was there already."""
+    made: set[int] = field(default_factory=set)
+    """Updates that found nothing and made a document."""
     matched: int = 0
 
     def note(self, answer: Mapping[str, Any], indexes: Sequence[int]) -> None:
         """Spread a command's answer over its statements."""
         self.matched += answer.get("n", 0)
+        self.made |= {indexes[made["index"]] for made in answer.get("upserted", ())}
         if concern := answer.get("writeConcernError"):
             failure = StoreUnavailable(str(concern))
             self.failures |= dict.fromkeys(indexes, failure)
