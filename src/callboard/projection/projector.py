@@ -37,6 +37,7 @@ _VOUCH_EVERY_S = 2.0
 _RENEW_EVERY_S = 1.5
 _STANDBY_S = 1.0
 _IDLE_COMMIT_S = 10.0
+_AT_ONCE = 32
 _TICK_S = 0.04
 """Batches begin at least so far apart; a dear one is followed by a pause as long, up to two
 ticks: ingest comes first. The first change after a pause waits for nothing."""
@@ -155,14 +156,16 @@ class Projector:
     async def _fold(self, batch: ChangeBatch) -> None:
         """Commit a batch's figures, then move the views."""
         moved: Contribution = {}
-        for change in batch.changes:
+        for number, change in enumerate(batch.changes, 1):
             if change.collection == "calls":
                 add(moved, self._board.contribution_of(change))
+            await _breathe(number)
         moved = _without_zeros(moved)
         await self._commit(batch.token, moved)
         self._board.apply(moved)
         campaigns = {bucket.campaign_id for bucket in moved if bucket.campaign_id is not None}
-        for change in batch.changes:
+        for number, change in enumerate(batch.changes, 1):
+            await _breathe(number)
             if change.at <= self._seen_at[change.collection]:
                 continue  # the epoch's first snapshot shows it already
             if change.collection == "calls":
@@ -214,6 +217,12 @@ class Projector:
                 increments(folded.setdefault(bucket, empty_counters()), steps.items())
         await self._figures.replace_all(self._lease.epoch, folded, folded_at)
         _log.info("projection.refolded", calls=count, buckets=len(folded))
+
+
+async def _breathe(number: int) -> None:
+    """Let webhooks be answered now and then in the middle of a long batch."""
+    if number % _AT_ONCE == 0:
+        await asyncio.sleep(0)
 
 
 def _without_zeros(moved: Contribution) -> Contribution:
