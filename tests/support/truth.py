@@ -10,6 +10,8 @@ from callboard.store.database import MongoDatabase
 __all__ = ["campaign_truth", "day_truth"]
 
 ACTIVE = ["initiated", "ringing", "in-progress"]
+COUNTED: dict[str, Any] = {"twilio.parentCallSid": {"$in": [None, ""]}}
+"""A child leg is a part of its parent."""
 FAILED = ["busy", "failed", "no-answer", "canceled"]
 
 
@@ -19,7 +21,7 @@ def _count(values: list[str]) -> dict[str, Any]:
 
 async def _totals(database: MongoDatabase, match: dict[str, Any]) -> dict[str, Any]:
     pipeline: list[dict[str, Any]] = [
-        {"$match": match},
+        {"$match": {**match, **COUNTED}},
         {
             "$group": {
                 "_id": None,
@@ -51,7 +53,7 @@ async def day_truth(database: MongoDatabase, day: str) -> dict[str, Any]:
         ("byDirection", "$direction"),
     ):
         cursor = await database.calls.aggregate(
-            [{"$match": match}, {"$group": {"_id": key, "n": {"$sum": 1}}}]
+            [{"$match": {**match, **COUNTED}}, {"$group": {"_id": key, "n": {"$sum": 1}}}]
         )
         truth[name] = {row["_id"]: row["n"] async for row in cursor}
     return truth

@@ -301,7 +301,8 @@ async def test_a_request_without_the_secret_is_refused(
     headers: dict[str, str], secrets: list[str]
 ) -> None:
     desk = Desk(secrets=secrets)
-    with pytest.raises(BadSignature):
+    sentence = "^X-Callboard-Secret must be set to ELEVENLABS_WEBHOOK_SECRET$"
+    with pytest.raises(BadSignature, match=sentence):
         await desk.ask(**headers)
     assert not desk.kept
 

@@ -114,7 +114,9 @@ class FactStore:
         # Calls that were there already, and groups if any of their calls was not.
         missed = [index for index in plan.first if index not in written.made | failures.keys()]
         grouped_indexes = [index for indexes in plan.groups.values() for index in indexes]
-        if written.matched < len(plan.first) + len(plan.single) + len(grouped_indexes):
+        if written.unreachable is not None:
+            failures |= dict.fromkeys(grouped_indexes, written.unreachable)
+        elif written.matched < len(plan.first) + len(plan.single) + len(grouped_indexes):
             missed += grouped_indexes
         if missed:
             for index in missed:
@@ -168,6 +170,8 @@ class FactStore:
             written.note(answer, indexes)
             return
         written.failures |= dict.fromkeys(indexes, failure)
+        if isinstance(failure, StoreUnavailable):
+            written.unreachable = failure
 
 
 @dataclass
@@ -194,14 +198,16 @@ class _Written:
     made: set[int] = field(default_factory=set)
     """Updates that found nothing and made a document."""
     matched: int = 0
+    unreachable: StoreUnavailable | None = None
+    """Set when a command had no answer: its statements one by one would have none either."""
 
     def note(self, answer: Mapping[str, Any], indexes: Sequence[int]) -> None:
         """Spread a command's answer over its statements."""
         self.matched += answer.get("n", 0)
         self.made |= {indexes[made["index"]] for made in answer.get("upserted", ())}
         if concern := answer.get("writeConcernError"):
-            failure = StoreUnavailable(str(concern))
-            self.failures |= dict.fromkeys(indexes, failure)
+            self.unreachable = StoreUnavailable(str(concern))
+            self.failures |= dict.fromkeys(indexes, self.unreachable)
         for error in answer.get("writeErrors", ()):
             index = indexes[error["index"]]
             if error.get("code") == _DUPLICATE_KEY:
