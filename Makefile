@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check quick lint unit bench bench-ingest lock wheel clean browser
+.PHONY: help setup setup-dev demo test check quick lint unit bench bench-ingest fuzz lock wheel clean browser
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: setup-dev ## Measure: one report per file in benchmarks/
 
 bench-ingest: setup-dev ## Measure ingest alone: webhooks/s, latency and cost, about 10 minutes
 	@$(BIN)/python benchmarks/bench_ingest.py
+
+fuzz: setup-dev ## Throw odd requests at the webhooks for FUZZ_S seconds, 600 by default
+	@FUZZ_S=$(or $(FUZZ_S),600) PYTHONPATH=tests $(BIN)/python -m fuzz.fuzz_ingest
 
 wheel: setup-dev ## Build sdist and wheel, the built page inside
 	@$(BIN)/python -m build --no-isolation --outdir dist

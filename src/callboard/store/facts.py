@@ -112,7 +112,9 @@ class FactStore:
         written = await self._write_all("update", "calls", statements)
         failures: dict[int, CallboardError] = {**plan.refused, **written.failures}
         # Calls that were there already, and groups if any of their calls was not.
+        # (A duplicate key may also be another writer's upsert at the same moment.)
         missed = [index for index in plan.first if index not in written.made | failures.keys()]
+        missed += [index for index in plan.single if index in written.known]
         grouped_indexes = [index for indexes in plan.groups.values() for index in indexes]
         if written.unreachable is not None:
             failures |= dict.fromkeys(grouped_indexes, written.unreachable)
@@ -122,7 +124,7 @@ class FactStore:
             for index in missed:
                 failures.pop(index, None)
             again = {index: _encoded(update_statement(facts[index])) for index in sorted(missed)}
-            failures |= (await self._write_all("update", "calls", again)).failures
+            failures |= (await self._write_all("update", "calls", again)).all_failures()
         for index, fact in facts.items():
             if index in failures:
                 self._known.discard(fact.key)
@@ -136,7 +138,8 @@ class FactStore:
         """Put webhooks into the inbox; of one that is there already only the repetition."""
         inserted = await self._write_all("insert", "webhooks", documents)
         repeated = {index: _repetition(entries[index]) for index in inserted.known}
-        return inserted.failures | (await self._write_all("update", "webhooks", repeated)).failures
+        counted = await self._write_all("update", "webhooks", repeated)
+        return inserted.failures | counted.failures
 
     async def _write_all(
         self, verb: str, collection: str, documents: Mapping[int, RawBSONDocument]
@@ -193,8 +196,8 @@ class _Written:
     """What became of the statements of some write commands."""
 
     failures: dict[int, CallboardError] = field(default_factory=dict)
-    known: list[int] = field(default_factory=list)
-    """Inserts of what was there already."""
+    known: dict[int, str] = field(default_factory=dict)
+    """Statements that met a duplicate key, and what MongoDB said of it."""
     made: set[int] = field(default_factory=set)
     """Updates that found nothing and made a document."""
     matched: int = 0
@@ -211,9 +214,13 @@ class _Written:
         for error in answer.get("writeErrors", ()):
             index = indexes[error["index"]]
             if error.get("code") == _DUPLICATE_KEY:
-                self.known.append(index)
+                self.known[index] = str(error.get("errmsg"))
             else:
                 self.failures[index] = InvariantViolated(str(error.get("errmsg")))
+
+    def all_failures(self) -> dict[int, CallboardError]:
+        """Return the failures of statements for which a duplicate key is one, too."""
+        return self.failures | {i: InvariantViolated(why) for i, why in self.known.items()}
 
 
 def _encoded(document: dict[str, Any]) -> RawBSONDocument:

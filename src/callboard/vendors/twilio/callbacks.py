@@ -45,6 +45,9 @@ _STATUS_DETAILS = {
 _SHARED = ("campaignId", "contactId", "contactName")
 _AGENT = ("agentId", "agentName")
 _CALL_ID = "callId"
+_NAMES = frozenset({*_SHARED, *_AGENT, _CALL_ID})
+_TIMESTAMP_LENGTH_MAX = 64
+_DETAIL_LENGTH_MAX = 2_048
 
 Pairs = Sequence[tuple[str, str]]
 Leaves = dict[str, Any]
@@ -61,7 +64,7 @@ def parse_callback(form: Pairs, query: Pairs, received_at: datetime) -> CallFact
     if not _CALL_SID.fullmatch(sid):
         message = "'CallSid' must be 'CA' followed by 32 hexadecimal digits"
         raise MalformedPayload(message, field="CallSid")
-    context = _context(tuple(query))
+    context = _context(tuple(pair for pair in query if pair[0] in _NAMES))
     most: Leaves = dict(context)
     fired_at = _timestamp(fields)
     if fired_at is not None:
@@ -141,8 +144,8 @@ def _recording(fields: Mapping[str, str], most: Leaves) -> str:
 def _context(query: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
     """Read whom the call was for, as leaves; a value too long to be a name is refused."""
     said = dict(query)
-    for name in (*_SHARED, *_AGENT, _CALL_ID):
-        if len(said.get(name, "")) > _FIELD_LENGTH_MAX:
+    for name, value in said.items():
+        if len(value) > _FIELD_LENGTH_MAX:
             message = f"query parameter '{name}' is longer than {_FIELD_LENGTH_MAX} characters"
             raise MalformedPayload(message, field=name)
     leaves = {name: said[name] for name in _SHARED if said.get(name)}
@@ -152,14 +155,22 @@ def _context(query: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
 
 def _details(fields: Mapping[str, str], names: Mapping[str, str], most: Leaves) -> None:
     for name, stored in names.items():
-        if fields.get(name):
-            most[f"twilio.{stored}"] = fields[name]
+        if value := fields.get(name):
+            if len(value) > _DETAIL_LENGTH_MAX:
+                message = f"'{name}' is longer than {_DETAIL_LENGTH_MAX} characters"
+                raise MalformedPayload(message, field=name)
+            most[f"twilio.{stored}"] = value
 
 
 def _timestamp(fields: Mapping[str, str]) -> datetime | None:
     """Return when the event fired; None when Twilio does not say."""
     text = fields.get("Timestamp")
-    return _rfc2822(text) if text else None
+    if not text:
+        return None
+    if len(text) > _TIMESTAMP_LENGTH_MAX:
+        message = f"'Timestamp' is longer than {_TIMESTAMP_LENGTH_MAX} characters"
+        raise MalformedPayload(message, field="Timestamp")
+    return _rfc2822(text)
 
 
 @lru_cache(maxsize=4_096)  # one-second resolution: many callbacks share one text
