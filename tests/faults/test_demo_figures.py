@@ -9,12 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
-from support.server import TOKEN, LocalServer
+from support.server import SECRET, TOKEN, LocalServer
 from support.truth import campaign_truth, day_truth
 from support.waiting import eventually
 
 from callboard.clock import SystemClock
+from callboard.domain.webhooks import CALL_STATUS, ELEVENLABS
 from callboard.simulator.driver import Driver
+from callboard.simulator.posts import ElevenLabsPosts, TwilioPosts
 from callboard.simulator.scenario import Scenario, ScenarioOptions
 
 _SOAK_S = float(os.environ.get("CALLBOARD_SOAK_S", "0"))
@@ -24,15 +26,25 @@ async def test_summary_campaigns_and_analytics_equal_an_aggregation(server: Loca
     clock = SystemClock()
     speed, seconds = (1.0, _SOAK_S) if _SOAK_S else (20.0, 6.0)
     options = ScenarioOptions(
-        seed=11, concurrent_calls=50, speed=speed, duplicate_rate=0.05, disorder_rate=0.05
+        seed=11,
+        concurrent_calls=50,
+        speed=speed,
+        duplicate_rate=0.05,
+        disorder_rate=0.05,
+        elevenlabs=True,
     )
     scenario = Scenario(options, clock.now())
     for campaign in scenario.campaigns:
         body = {"id": campaign.id, "name": campaign.name, "totalContacts": 200}
         await server.client.post("/api/campaigns", json=body)
     async with httpx.AsyncClient(trust_env=False, timeout=15) as client:
-        url = f"{server.url}/webhook/call-status"
-        driver = Driver(client=client, url=url, signed_url=url, auth_token=TOKEN, clock=clock)
+        url = server.url + CALL_STATUS
+        driver = Driver(
+            client,
+            TwilioPosts(url, url, TOKEN),
+            clock,
+            elevenlabs=ElevenLabsPosts(server.url + ELEVENLABS, SECRET, clock),
+        )
         # Not drained: calls are still alive at the end, and the figures must hold for them too.
         report = await driver.play(scenario.deliveries(), until_s=seconds, drain=False)
     assert report.started_calls > 50

@@ -4,6 +4,8 @@ Without faults every call counts its webhooks from 0 without a gap, ends exactly
 back in time, and reports the duration its time stamps show; no more calls live at once than
 asked for. Duplicates and disorder change nothing about the set of facts; loss only takes away.
 Whatever the faults, deliveries never go back in time and each call's last one is marked.
+With ElevenLabs' side, Twilio's is the same as without; every event is understood, belongs to a
+call that ended before it, and no call has two conversations.
 """
 
 from collections import Counter, defaultdict
@@ -16,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callboard.simulator.scenario import Delivery, Scenario, ScenarioOptions
+from callboard.vendors.elevenlabs.events import parse_event
 
 START = datetime(2026, 3, 26, 23, 59, 50, 250_000, tzinfo=UTC)
 TERMINAL = {"completed", "busy", "failed", "no-answer", "canceled"}
@@ -44,6 +47,10 @@ def by_call(deliveries: list[Delivery]) -> dict[str, list[dict[str, str]]]:
     for delivery in deliveries:
         calls[delivery.call_sid].append(dict(delivery.form))
     return calls
+
+
+def facts(deliveries: list[Delivery]) -> set[tuple[object, bytes]]:
+    return {(delivery.form, delivery.event) for delivery in deliveries}
 
 
 @settings(max_examples=60, deadline=None)
@@ -102,15 +109,17 @@ def test_plans_foretell_the_end(options: ScenarioOptions) -> None:
 def test_duplicates_and_disorder_keep_the_facts(
     options: ScenarioOptions, duplicate_rate: float, disorder_rate: float
 ) -> None:
-    faulty = replace(options, duplicate_rate=duplicate_rate, disorder_rate=disorder_rate)
-    assert {d.form for d in played(faulty)} == {d.form for d in played(options)}
+    both = replace(options, elevenlabs=True)
+    faulty = replace(both, duplicate_rate=duplicate_rate, disorder_rate=disorder_rate)
+    assert facts(played(faulty)) == facts(played(both))
 
 
 @settings(max_examples=60, deadline=None)
 @given(faultless, rates)
 def test_loss_only_takes_away(options: ScenarioOptions, loss_rate: float) -> None:
-    left = Counter(played(replace(options, loss_rate=loss_rate)))
-    assert left <= Counter(played(options))
+    both = replace(options, elevenlabs=True)
+    left = Counter(played(replace(both, loss_rate=loss_rate)))
+    assert left <= Counter(played(both))
 
 
 @settings(max_examples=60, deadline=None)
@@ -123,6 +132,7 @@ def test_deliveries_never_go_back_in_time_and_the_last_one_says_so(
         duplicate_rate=duplicate_rate,
         disorder_rate=disorder_rate,
         loss_rate=loss_rate,
+        elevenlabs=True,
     )
     deliveries = played(faulty)
     times_s = [delivery.at_s for delivery in deliveries]
@@ -133,3 +143,43 @@ def test_deliveries_never_go_back_in_time_and_the_last_one_says_so(
         if delivery.last:
             through.add(delivery.call_sid)
     assert through == {delivery.call_sid for delivery in deliveries}
+
+
+@settings(max_examples=60, deadline=None)
+@given(faultless, rates, rates, rates)
+def test_elevenlabs_changes_nothing_about_twilio(
+    options: ScenarioOptions, duplicate_rate: float, disorder_rate: float, loss_rate: float
+) -> None:
+    alone = replace(
+        options,
+        duplicate_rate=duplicate_rate,
+        disorder_rate=disorder_rate,
+        loss_rate=loss_rate,
+    )
+    both = played(replace(alone, elevenlabs=True))
+    assert [delivery for delivery in both if delivery.vendor == "twilio"] == played(alone)
+
+
+@settings(max_examples=60, deadline=None)
+@given(faultless)
+def test_every_event_is_understood_and_follows_the_end_of_its_call(
+    options: ScenarioOptions,
+) -> None:
+    both = replace(options, elevenlabs=True)
+    plans = {plan.sid: plan for plan in Scenario(both, START).plans()}
+    conversations: dict[str, str] = {}
+    keys: set[str] = set()
+    for delivery in played(both):
+        if delivery.vendor == "twilio":
+            continue
+        parsed = parse_event(delivery.event)
+        assert parsed.fact is not None
+        assert delivery.at_s > plans[delivery.call_sid].ended_at_s
+        sid = delivery.call_sid if parsed.kind != "post_call_audio" else parsed.fact.key
+        assert parsed.fact.key == sid
+        conversation = parsed.fact.conversation_id
+        assert conversation is not None
+        assert conversations.setdefault(conversation, delivery.call_sid) == delivery.call_sid
+        keys.add(parsed.event_key)
+    assert len(set(conversations.values())) == len(conversations)
+    assert len(keys) == sum(d.vendor == "elevenlabs" for d in played(both))

@@ -1,4 +1,4 @@
-"""The driver posts what Twilio would post, when it would, and reports what came of it."""
+"""The driver posts what the vendors would, when they would, and reports what came of it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -16,13 +16,15 @@ import pytest
 from callboard.clock import FixedClock
 from callboard.errors import ConfigurationError
 from callboard.simulator.driver import Driver, DriverReport
+from callboard.simulator.posts import ElevenLabsPosts, TwilioPosts
 from callboard.simulator.scenario import Delivery, Scenario, ScenarioOptions
-from callboard.vendors.twilio.signature import verify
 
 START = datetime(2026, 3, 26, 8, 15, tzinfo=UTC)
 URL = "http://127.0.0.1:8700/webhook/call-status"
 SIGNED_URL = "https://calls.example.com/webhook/call-status"
+ELEVENLABS_URL = "http://127.0.0.1:8700/webhook/elevenlabs"
 TOKEN = "made-up-token"
+SECRET = "made-up-secret"
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -57,7 +59,7 @@ class Bench:
         self.requests.append((self.clock.monotonic_s(), request))
         if len(self.requests) == self.stop_at:
             self.drivers[-1].stop()
-        sid = form_of(request)["CallSid"]
+        sid = form_of(request).get("CallSid", "an event of ElevenLabs")
         self.overtakings += sid in self.busy
         self.busy.append(sid)
         self.busy_max = max(self.busy_max, len(self.busy))
@@ -70,8 +72,12 @@ class Bench:
     async def driver(self, **options: Any) -> AsyncIterator[Driver]:
         """Return a driver that posts here."""
         async with httpx.AsyncClient(transport=httpx.MockTransport(self.receive)) as client:
+            defaults: dict[str, Any] = {
+                "twilio": TwilioPosts(URL, SIGNED_URL, TOKEN),
+                "elevenlabs": ElevenLabsPosts(ELEVENLABS_URL, SECRET, self.clock),
+            }
             self.drivers.append(
-                Driver(client, URL, SIGNED_URL, TOKEN, self.clock, self.sleep, **options)
+                Driver(client, clock=self.clock, sleep=self.sleep, **(defaults | options))
             )
             yield self.drivers[-1]
 
@@ -85,6 +91,10 @@ class Bench:
 
 def form_of(request: httpx.Request) -> dict[str, str]:
     return dict(parse_qsl(request.content.decode(), keep_blank_values=True))
+
+
+def is_twilios(request: httpx.Request) -> bool:
+    return str(request.url).startswith(URL)
 
 
 def scenario(**options: float) -> Scenario:
@@ -106,44 +116,6 @@ def sequence_of(answers: list[httpx.Response | Exception]) -> Answer:
         return following
 
     return answer
-
-
-async def test_every_post_is_signed_for_the_public_address() -> None:
-    bench = Bench()
-    await bench.play(scenario(call_limit=60, inbound_share=0.4).deliveries())
-    assert len(bench.requests) > 100
-    for _, request in bench.requests:
-        query = request.url.query.decode()
-        signed = f"{SIGNED_URL}?{query}" if query else SIGNED_URL
-        pairs = parse_qsl(request.content.decode(), keep_blank_values=True)
-        assert verify(signed, pairs, TOKEN, request.headers["X-Twilio-Signature"])
-        assert not verify(URL, pairs, TOKEN, request.headers["X-Twilio-Signature"])
-
-
-async def test_a_post_has_exactly_the_form_the_query_and_twilios_headers() -> None:
-    query = (("contactName", "Zoë O'Brien & Søn"), ("campaignId", "a+b/c?d#e"))
-    form = (("CallSid", "CA1"), ("ToCity", ""), ("CallStatus", "completed"), ("To", "+15"))
-    bench = Bench()
-    await bench.play([Delivery(0.0, "CA1", query, form)])
-    [(_, request)] = bench.requests
-    assert request.method == "POST"
-    assert str(request.url) == f"{URL}?{urlencode(query)}"
-    assert request.content == b"CallSid=CA1&ToCity=&CallStatus=completed&To=%2B15"
-    assert request.headers["User-Agent"] == "TwilioProxy/1.1"
-    assert request.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
-    assert request.headers["I-Twilio-Idempotency-Token"]
-
-
-async def test_the_fragment_of_a_callback_url_is_neither_sent_nor_signed() -> None:
-    bench = Bench()
-    rules = "#rc=5&rp=5xx,ct,rt"
-    async with bench.driver() as driver:
-        driver.url, driver.signed_url = URL + rules, SIGNED_URL + rules
-        await driver.play([one()])
-    [(_, request)] = bench.requests
-    assert str(request.url) == URL
-    pairs = list(form_of(request).items())
-    assert verify(SIGNED_URL, pairs, TOKEN, request.headers["X-Twilio-Signature"])
 
 
 async def test_nothing_is_posted_early_and_little_late() -> None:
@@ -258,12 +230,12 @@ async def test_an_answer_that_never_comes_is_not_tried_again() -> None:
 
 
 async def test_after_until_no_call_begins_and_those_under_way_are_drained() -> None:
-    made = scenario(concurrent_calls=10)
+    made = scenario(concurrent_calls=10, elevenlabs=True)
     by_minute = takewhile(lambda plan: plan.started_at_s <= 60, made.plans())
     begun = {plan.sid for plan in by_minute}
     bench = Bench()
     report = await bench.play(made.deliveries(), until_s=60)
-    posted = [form_of(request) for _, request in bench.requests]
+    posted = [form_of(request) for _, request in bench.requests if is_twilios(request)]
     assert {form["CallSid"] for form in posted} == begun
     assert report.started_calls == report.ended_calls == len(begun)
     assert sum("CallDuration" in form for form in posted) == len(begun)
@@ -279,7 +251,7 @@ async def test_without_draining_nothing_is_posted_after_until() -> None:
 
 
 async def test_draining_ends_even_if_the_ends_of_calls_are_lost() -> None:
-    made = scenario(loss_rate=0.5, duplicate_rate=0.3, disorder_rate=0.3)
+    made = scenario(loss_rate=0.5, duplicate_rate=0.3, disorder_rate=0.3, elevenlabs=True)
     bench = Bench()
     report = await bench.play(made.deliveries(), until_s=30)
     assert 0 < report.ended_calls < report.started_calls
@@ -340,7 +312,7 @@ async def test_a_bug_in_the_receiver_is_not_swallowed() -> None:
 
 async def test_calls_that_are_through_are_forgotten() -> None:
     async with Bench().driver() as driver:
-        await driver.play(scenario(call_limit=50, loss_rate=0.3).deliveries())
+        await driver.play(scenario(call_limit=50, loss_rate=0.3, elevenlabs=True).deliveries())
         assert driver._calls == {}
 
 

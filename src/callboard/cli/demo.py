@@ -53,7 +53,7 @@ def demo(  # noqa: PLR0913  (one argument per command line option)
     *,
     faults: bool,
 ) -> None:
-    """Start everything with simulated, signed Twilio traffic and print the board's URL.
+    """Start everything with simulated, signed traffic of both vendors and print the board's URL.
 
     Runs on a database of its own that is emptied at each start, never on yours.
     """
@@ -91,6 +91,7 @@ def _demo_settings(base: Settings, folder: Path) -> Settings:
             "auth": "off",
             "webhook_signatures": "on",
             "twilio_auth_token": SecretStr(secrets.token_hex(16)),
+            "elevenlabs_webhook_secret": SecretStr(f"wsec_{secrets.token_hex(32)}"),
         }
     )
 
@@ -101,7 +102,13 @@ async def _run(settings: Settings, host: str, port: int, traffic: DemoTraffic) -
     async def until(server: Server, stop: asyncio.Event) -> None:
         print(f"\n  callboard is live: {server.url}/\n\n  Ctrl-C ends it.\n", flush=True)
         token = settings.twilio_auth_token
-        target = Target(server.url, server.url, token.get_secret_value() if token else "", None)
+        target = Target(
+            url=server.url,
+            public_url=server.url,
+            auth_token=token.get_secret_value() if token else "",
+            elevenlabs_secret=next(iter(settings.elevenlabs_secrets), None),
+            api_key=None,
+        )
         report = await play(target, traffic.options, clock, until_s=traffic.duration_s, stop=stop)
         print(
             f"  {report.started_calls} calls, {report.accepted} webhooks acknowledged, "

@@ -45,9 +45,10 @@ def simulate(  # noqa: PLR0913, PLR0917  (one argument per command line option)
     *,
     hour_shape: bool,
 ) -> None:
-    """Play phone campaigns against a server, signed with TWILIO_AUTH_TOKEN.
+    """Play phone campaigns against a server, as Twilio and ElevenLabs would.
 
-    Only loopback addresses are accepted: this makes load.
+    Signed with TWILIO_AUTH_TOKEN and ELEVENLABS_WEBHOOK_SECRET; without the latter only Twilio's
+    side is played. Only loopback addresses are accepted: this makes load.
     """
     if not is_loopback(urlsplit(url).hostname or ""):
         message = f"the simulator only plays against this machine, not {url}"
@@ -71,6 +72,7 @@ def simulate(  # noqa: PLR0913, PLR0917  (one argument per command line option)
         url=url.rstrip("/"),
         public_url=(settings.public_url or url).rstrip("/"),
         auth_token=settings.twilio_auth_token.get_secret_value(),
+        elevenlabs_secret=next(iter(settings.elevenlabs_secrets), None),
         api_key=api_key,
     )
     report = uvloop.run(_play(target, options, duration))

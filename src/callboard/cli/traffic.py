@@ -1,33 +1,36 @@
 """Simulated traffic against a running server: what `demo` and `simulate` share."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 import structlog
 
 from callboard.clock import Clock
+from callboard.domain.webhooks import CALL_STATUS, ELEVENLABS
 from callboard.errors import StoreUnavailable
 from callboard.simulator.driver import Driver, DriverReport
+from callboard.simulator.posts import ElevenLabsPosts, TwilioPosts
 from callboard.simulator.scenario import Scenario, ScenarioOptions
 
 __all__ = ["Target", "play"]
 
 _log = structlog.get_logger(__name__)
 
-_WEBHOOK_PATH = "/webhook/call-status"
 _REQUEST_TIMEOUT_S = 15.0  # Twilio's own ceiling for a call-related request
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the traffic goes, and how it proves to be Twilio's."""
+    """Where the traffic goes, and how it proves to be the vendors'."""
 
     url: str
     """Base URL that is really called."""
     public_url: str
-    """Base URL the signatures are made for."""
+    """Base URL that Twilio's signatures are made for."""
     auth_token: str
+    elevenlabs_secret: str | None
+    """None plays Twilio's side only."""
     api_key: str | None
     """A key with scope `write` for creating the campaigns; None to leave them alone."""
 
@@ -45,7 +48,10 @@ async def play(
     Raises:
         StoreUnavailable: the server does not answer.
     """
-    scenario = Scenario(options, clock.now())
+    secret = target.elevenlabs_secret
+    if secret is None:
+        _log.warning("simulated_without_elevenlabs", missing="ELEVENLABS_WEBHOOK_SECRET")
+    scenario = Scenario(replace(options, elevenlabs=secret is not None), clock.now())
     async with httpx.AsyncClient(timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
         try:
             await _create_campaigns(client, target, scenario)
@@ -54,10 +60,13 @@ async def play(
             raise StoreUnavailable(message) from error
         driver = Driver(
             client=client,
-            url=target.url + _WEBHOOK_PATH,
-            signed_url=target.public_url + _WEBHOOK_PATH,
-            auth_token=target.auth_token,
+            twilio=TwilioPosts(
+                target.url + CALL_STATUS, target.public_url + CALL_STATUS, target.auth_token
+            ),
             clock=clock,
+            elevenlabs=ElevenLabsPosts(target.url + ELEVENLABS, secret, clock)
+            if secret is not None
+            else None,
         )
         stopping = asyncio.get_running_loop().create_task(_stop_when(stop, driver))
         try:

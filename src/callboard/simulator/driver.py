@@ -1,26 +1,25 @@
-"""Plays a scenario against a running callboard as Twilio would: signed form posts, on time.
+"""Plays a scenario against a running callboard as the vendors would: signed posts, on time.
 
-Like Twilio, any 2xx is success and a webhook is tried once more only if no connection could be
-made. Unlike Twilio's default, a 503 is retried too, because the callback URL we recommend asks
-for it in its fragment (`#rc=5&rp=5xx,ct,rt`). It never posts early; when late it catches up.
+Like Twilio, it tries a webhook once more only if no connection could be made. Unlike Twilio's
+default, a 503 is retried too, because the callback URL we recommend asks for it in its fragment
+(`#rc=5&rp=5xx,ct,rt`). ElevenLabs' retries, where switched on, come after half a minute and
+later; here its events are tried again as soon as Twilio's. It never posts early; when late it
+catches up.
 """
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from math import ceil
-from urllib.parse import urlencode
-from uuid import NAMESPACE_URL, uuid5
 
 import httpx
 import structlog
 
 from callboard.clock import Clock
 from callboard.errors import ConfigurationError
-from callboard.simulator.scenario import Delivery
-from callboard.vendors.twilio.signature import sign
+from callboard.simulator.deliveries import Delivery
+from callboard.simulator.posts import Posts
+from callboard.simulator.report import DriverReport, Tally
 
 __all__ = ["Driver", "DriverReport"]
 
@@ -28,9 +27,6 @@ _log = structlog.get_logger(__name__)
 
 _TERMINAL = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
-# Twilio's own limits: 5 s to connect, 15 s to answer. Waiting for a free connection of our pool
-# is our doing, not the server's, and has no limit.
-_TIMEOUT = httpx.Timeout(15.0, connect=5.0, pool=None)
 _COULD_NOT_CONNECT = (httpx.ConnectError, httpx.ConnectTimeout)
 _CONNECT_RETRIES_MAX = 1
 _UNAVAILABLE_RETRIES_MAX = 5
@@ -40,69 +36,19 @@ _RETRY_AFTER_S_MAX = 15.0
 # The longest nap while waiting for a webhook's time, so that `stop` is noticed.
 _NAP_S_MAX = 0.25
 _NAP_S_MIN = 0.001
-_LATENCIES_KEPT = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class DriverReport:
-    """What came of the webhooks so far; `sent` = accepted + refused + failed."""
-
-    sent: int
-    """Webhooks posted and settled, each counted once however often it was tried."""
-    accepted: int
-    """Answered with a 2xx."""
-    refused: Mapping[int, int]
-    """Answered otherwise in the end, counted by status code."""
-    failed: int
-    """Never answered: no connection, a timeout, or a broken answer."""
-    retried: int
-    """Additional attempts."""
-    latency_p50_s: float
-    """Median seconds from request to answer, over the latest 100 000 answers; 0 without any."""
-    latency_p99_s: float
-    """The same at the 99th percentile."""
-    started_calls: int
-    """Calls of which at least one webhook was due."""
-    ended_calls: int
-    """Of these, calls whose terminal webhook was accepted."""
-
-
-@dataclass(slots=True)
-class _Tally:
-    accepted: int = 0
-    refused: Counter[int] = field(default_factory=Counter)
-    failed: int = 0
-    retried: int = 0
-    latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=_LATENCIES_KEPT))
-    started_calls: int = 0
-    ended_calls: int = 0
-
-    def report(self) -> DriverReport:
-        latencies_s = sorted(self.latencies_s)
-        return DriverReport(
-            sent=self.accepted + self.refused.total() + self.failed,
-            accepted=self.accepted,
-            refused=dict(self.refused),
-            failed=self.failed,
-            retried=self.retried,
-            latency_p50_s=_quantile(latencies_s, 0.50),
-            latency_p99_s=_quantile(latencies_s, 0.99),
-            started_calls=self.started_calls,
-            ended_calls=self.ended_calls,
-        )
 
 
 @dataclass(slots=True)
 class _Call:
-    """A call under way: its latest webhook, which the next one waits for."""
+    """A call under way: each vendor's latest webhook, which the vendor's next one waits for."""
 
-    tail: asyncio.Task[None] | None = None
+    tails: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     end_accepted: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Driver:
-    """Posts deliveries to `url` at their times, signed for `signed_url`. Plays once.
+    """Posts deliveries at their times, each as its vendor would. Plays once.
 
     Raises:
         ConfigurationError: `in_flight_max` is below 1.
@@ -110,22 +56,20 @@ class Driver:
 
     client: httpx.AsyncClient
     """Makes the requests; its owner closes it."""
-    url: str
-    """The address really called, without query."""
-    signed_url: str
-    """The public address the signature is for: base URL and path, without query."""
-    auth_token: str
-    """The Twilio auth token the receiver checks signatures with."""
+    twilio: Posts
+    """How Twilio's callbacks are posted."""
     clock: Clock
     """Paces the webhooks (its steady seconds) and reads dates in `Retry-After`."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     """How to wait so many seconds of that clock."""
+    elevenlabs: Posts | None = None
+    """How ElevenLabs' events are posted; needed if the scenario has any."""
     in_flight_max: int = 64
     """At most so many webhooks under way at once, waits for a retry included; 1 or more."""
     retry_unavailable: bool = True
     """Whether a 503 is tried again, up to 5 times, after its `Retry-After` (15 s at most)."""
     _calls: dict[str, _Call] = field(default_factory=dict, init=False, repr=False)
-    _tally: _Tally = field(default_factory=_Tally, init=False, repr=False)
+    _tally: Tally = field(default_factory=Tally, init=False, repr=False)
     _stopped: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -137,7 +81,8 @@ class Driver:
     ) -> DriverReport:
         """Post every delivery, time 0 being now, and return what came of them.
 
-        A call's webhooks go out one after the other, in the order given. After `until_s`
+        A vendor's webhooks about a call go out one after the other, in the order given; the
+        other vendor's do not wait for them. After `until_s`
         seconds no new call begins; with `drain` those under way are played to their end,
         otherwise nothing more is posted. Draining takes as long as the longest call, and needs
         each call's last delivery marked `last`. Requests under way are always waited for.
@@ -187,24 +132,34 @@ class Driver:
             self._tally.started_calls += 1
         if delivery.last:
             del self._calls[delivery.call_sid]
-        before = call.tail
+        before = call.tails.get(delivery.vendor)
+        posts = self._posts(delivery)
 
         async def deliver() -> None:
             try:
                 if before is not None:
                     await asyncio.wait({before})
-                accepted = await self._post(delivery)
+                accepted = await self._post(posts, delivery)
                 if accepted and _ends_call(delivery) and not call.end_accepted:
                     call.end_accepted = True
                     self._tally.ended_calls += 1
             finally:
                 slots.release()
 
-        call.tail = tasks.create_task(deliver())
+        call.tails[delivery.vendor] = tasks.create_task(deliver())
 
-    async def _post(self, delivery: Delivery) -> bool:
+    def _posts(self, delivery: Delivery) -> Posts:
+        if delivery.vendor == "twilio":
+            return self.twilio
+        if self.elevenlabs is None:
+            raise ConfigurationError(
+                "the scenario has events of ElevenLabs, but no way to post them"
+            )
+        return self.elevenlabs
+
+    async def _post(self, posts: Posts, delivery: Delivery) -> bool:
         """Post with retries, count the result, and tell whether it was accepted."""
-        request = self._request(delivery)
+        request = posts.request(self.client, delivery)
         connect_retries = unavailable_retries = 0
         while True:
             try:
@@ -217,10 +172,10 @@ class Driver:
                 self._count_failed(error)
                 return False
             if not self._may_wait(response, unavailable_retries):
-                return self._count_answered(response)
+                return self._count_answered(response, accepted=posts.accepts(response))
             again_s = self.clock.monotonic_s() + self._retry_after_s(response)
             if not await self._wait_until(again_s):
-                return self._count_answered(response)
+                return self._count_answered(response, accepted=posts.accepts(response))
             unavailable_retries += 1
             self._tally.retried += 1
 
@@ -229,24 +184,6 @@ class Driver:
         response = await self.client.send(request)
         self._tally.latencies_s.append(self.clock.monotonic_s() - began_s)
         return response
-
-    def _request(self, delivery: Delivery) -> httpx.Request:
-        query = f"?{urlencode(delivery.query)}" if delivery.query else ""
-        body = urlencode(delivery.form)
-        signed_url = self.signed_url.partition("#")[0] + query
-        return self.client.build_request(
-            "POST",
-            self.url.partition("#")[0] + query,
-            content=body.encode(),
-            headers={
-                "Content-Type": "application/x-www-form-urlencoded; charset=UTF-8",
-                "User-Agent": "TwilioProxy/1.1",
-                "X-Twilio-Signature": sign(signed_url, delivery.form, self.auth_token),
-                # Equal for every attempt at, and every repetition of, the same webhook.
-                "I-Twilio-Idempotency-Token": str(uuid5(NAMESPACE_URL, body)),
-            },
-            timeout=_TIMEOUT,
-        )
 
     def _may_reconnect(self, error: httpx.RequestError, retries: int) -> bool:
         could_not_connect = isinstance(error, _COULD_NOT_CONNECT)
@@ -274,8 +211,8 @@ class Driver:
             _log.warning("simulated_webhook_failed", error=repr(error))
         self._tally.failed += 1
 
-    def _count_answered(self, response: httpx.Response) -> bool:
-        if response.is_success:
+    def _count_answered(self, response: httpx.Response, *, accepted: bool) -> bool:
+        if accepted:
             self._tally.accepted += 1
             return True
         if response.status_code not in self._tally.refused:
@@ -286,8 +223,3 @@ class Driver:
 
 def _ends_call(delivery: Delivery) -> bool:
     return dict(delivery.form).get("CallStatus") in _TERMINAL
-
-
-def _quantile(ordered: list[float], share: float) -> float:
-    """Return the smallest value not below `share` of the ordered ones; 0.0 without any."""
-    return ordered[max(ceil(share * len(ordered)) - 1, 0)] if ordered else 0.0

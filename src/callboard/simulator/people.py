@@ -13,7 +13,7 @@ __all__ = ["Campaign", "Contact", "Place", "Profile", "make_campaigns", "make_co
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """How calls of a campaign tend to go; the six odds are relative weights."""
+    """How calls of a campaign tend to go; the first six odds are relative weights."""
 
     human: float
     """A person answers and talks."""
@@ -29,6 +29,8 @@ class Profile:
     """We hang up while it rings."""
     talk_median_s: float
     """Median length of a conversation with a person, in seconds."""
+    success: float
+    """Share of conversations with a person, 0 to 0.9, that reach their goal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,9 @@ class Contact:
 OUR_PLACE = Place("SAN FRANCISCO", "CA", "94105", "US")
 """The geography of every campaign's own number."""
 
-_BALANCED = Profile(45, 25, 17, 7, 5, 1, talk_median_s=45)
-_EXPECTED = Profile(60, 18, 12, 5, 4, 1, talk_median_s=55)
-_COLD = Profile(32, 32, 21, 8, 6, 1, talk_median_s=35)
+_BALANCED = Profile(45, 25, 17, 7, 5, 1, talk_median_s=45, success=0.5)
+_EXPECTED = Profile(60, 18, 12, 5, 4, 1, talk_median_s=55, success=0.7)
+_COLD = Profile(32, 32, 21, 8, 6, 1, talk_median_s=35, success=0.25)
 
 _CAMPAIGNS = (
     ("spring_renewal", "Spring renewal", _BALANCED),
