@@ -99,6 +99,14 @@ test("a change to a call that ended before counts as an offset and stays out of 
   assert.deepEqual(calls.position, at(11));
 });
 
+test("a conversation of whose call nothing was said yet is in neither table", () => {
+  const calls = loaded();
+  const orphan = aCall({ sid: "conv_1", status: null, orphan: true });
+  calls.applyUpdate(update("insert", orphan, at(11)));
+  calls.addRecent([orphan]);
+  assert.deepEqual([calls.live.size, calls.recentFirst(10)], [0, []]);
+});
+
 test("a deleted call is gone from both", () => {
   const call = aCall({ status: "busy", endTime: "2026-11-22T10:03:00Z" });
   const calls = loaded();

@@ -49,7 +49,7 @@ export class Calls {
   /** Add ended calls that were read from the server; what deltas brought since is kept. */
   addRecent(calls) {
     for (const call of calls) {
-      if (isLive(call.status)) continue;
+      if (!hasEnded(call)) continue;
       const held = this.recent.get(call.sid);
       if (!held || instant(call.updatedAt) >= instant(held.updatedAt)) {
         this.recent.set(call.sid, call);
@@ -64,10 +64,10 @@ export class Calls {
   }
 
   #place(type, call) {
-    const ended = type !== "delete" && !isLive(call.status);
-    if (type === "delete" || ended) this.live.delete(call.sid);
-    else this.live.set(call.sid, call);
-    if (!ended) {
+    const isAlive = type !== "delete" && isLive(call.status);
+    if (isAlive) this.live.set(call.sid, call);
+    else this.live.delete(call.sid);
+    if (type === "delete" || !hasEnded(call)) {
       this.recent.delete(call.sid);
       return;
     }
@@ -80,6 +80,11 @@ export class Calls {
     const kept = this.recentFirst(RECENT_KEPT);
     this.recent = new Map(kept.map((call) => [call.sid, call]));
   }
+}
+
+/** Tell whether a call has ended; of one without a status nobody has said anything yet. */
+function hasEnded(call) {
+  return Boolean(call.status) && !isLive(call.status);
 }
 
 function instant(text) {

@@ -153,11 +153,7 @@ def _verdict(analysis: Mapping[str, Any]) -> dict[str, Any]:
         "summary": text(analysis, "transcript_summary"),
         "title": text(analysis, "call_summary_title"),
         "criteria": [
-            {
-                "id": name[:_ID_LENGTH_MAX],
-                "result": text(found, "result"),
-                "rationale": text(found, "rationale"),
-            }
+            {"id": name[:_ID_LENGTH_MAX], **_texts(found, "result", "rationale")}
             for name, found in list(criteria.items())[:_ITEMS_MAX]
             if isinstance(found, Mapping)
         ]
@@ -170,6 +166,11 @@ def _verdict(analysis: Mapping[str, Any]) -> dict[str, Any]:
         ]
         or None,
     }
+
+
+def _texts(said: Mapping[str, Any], *names: str) -> dict[str, str]:
+    """Return the texts among these fields."""
+    return {name: value for name in names if (value := text(said, name)) is not None}
 
 
 def _as_json(value: Any) -> str:
