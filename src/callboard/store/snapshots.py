@@ -1,0 +1,74 @@
+"""Reads that say up to which commit they are complete: what cache fills are fenced by.
+
+A snapshot read's `atClusterTime` is a version; an ordinary read's `operationTime` is not (it can
+be later than a write that the result lacks, SERVER-83278). A change event's `clusterTime` and the
+`operationTime` of the session that wrote are the same clock, so that all three can be compared.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bson import Timestamp
+from pymongo.errors import PyMongoError
+
+from callboard.store.database import MongoDatabase, MongoDocument
+from callboard.store.faults import unavailable
+
+__all__ = ["commit_time", "find_as_of", "timestamp"]
+
+_INCREMENT_BITS = 32
+
+
+def commit_time(of: Timestamp) -> int:
+    """Return MongoDB's timestamp as one integer that sorts alike.
+
+    >>> commit_time(Timestamp(2, 1)) > commit_time(Timestamp(1, 9)) > commit_time(Timestamp(1, 8))
+    True
+    """
+    return (of.time << _INCREMENT_BITS) + of.inc
+
+
+def timestamp(of: int) -> Timestamp:
+    """Return the timestamp of a commit time.
+
+    >>> timestamp(commit_time(Timestamp(1_700_000_000, 7)))
+    Timestamp(1700000000, 7)
+    """
+    return Timestamp(of >> _INCREMENT_BITS, of & 0xFFFFFFFF)
+
+
+async def find_as_of(
+    database: MongoDatabase,
+    collection: str,
+    query: Mapping[str, Any],
+    *,
+    after: int = 0,
+    limit: int = 1,
+    options: Mapping[str, Any] | None = None,
+) -> tuple[Sequence[MongoDocument], int]:
+    """Return up to `limit` documents and the commit time the answer is complete up to.
+
+    `after` is the commit time it must contain at least; `options` are further fields of MongoDB's
+    `find` command (sort, projection, hint).
+
+    Raises:
+        StoreUnavailable: MongoDB does not answer.
+    """
+    concern: dict[str, Any] = {"level": "snapshot"}
+    if after:
+        concern["afterClusterTime"] = timestamp(after)
+    command = {
+        "find": collection,
+        "filter": query,
+        **(options or {}),
+        "limit": limit,
+        "batchSize": limit,
+        "singleBatch": True,
+        "readConcern": concern,
+    }
+    try:
+        reply = await database.command(command)
+    except PyMongoError as error:
+        raise unavailable(error) from error
+    cursor = reply["cursor"]
+    return cursor["firstBatch"], commit_time(cursor["atClusterTime"])
