@@ -35,8 +35,6 @@ T = TypeVar("T")
 
 _TRUST_S = 50e-6
 """For how long memory is served without asking whether pushes have arrived meanwhile."""
-_LOOKS_MAX = 6
-"""Turns of the loop in which bytes that had arrived are looked at."""
 _BEAT_S = 1.0
 
 
@@ -75,8 +73,7 @@ class Cache:
     async def start(self) -> None:
         """Connect. Returns also when Redis does not answer: then it is served without."""
         await self._transport.start(self)
-        if self._transport.tracking:
-            self._loading.flights.spawn(self._keep_beating())
+        self._loading.flights.spawn(self._keep_beating())
 
     async def close(self) -> None:
         """End background work and the connections."""
@@ -146,7 +143,10 @@ class Cache:
 
     async def _find_in_redis(self, key: Key[T], min_as_of: int) -> Answer[T] | Soft | Miss | None:
         tier = self._tier
-        if not self._transport.up(key.raw):
+        if min_as_of and not key.space.clocked:
+            message = f"{key!r}: without a clock nothing can be promised about min_as_of"
+            raise ValueError(message)
+        if not self._transport.up(key.raw) or (len(self._owed) and self._owed.concerns(key.raw)):
             return None
         try:
             found = await tier.read(key, min_as_of)
@@ -161,10 +161,9 @@ class Cache:
 
     async def _let_pushes_in(self) -> None:
         """Let the loop read what has arrived before memory is asked."""
-        for _ in range(_LOOKS_MAX):
-            await asyncio.sleep(0)
-            if not self._transport.unread():
-                break
+        # Two turns: asyncio runs what was ready before it reads.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
         self._looked_s = self._now_s()
 
     # -- writing ---------------------------------------------------------------------------
@@ -281,6 +280,7 @@ class Cache:
             TierUnavailable: it went away again.
         """
         await self._writing.repay(server)
+        self._memory.distrust()
         self._loading.refuge.clear()
         self._loading.flights.detach_all()
         self._hook(Record(Outcome.RESTORED, detail=server))
@@ -291,6 +291,11 @@ class Cache:
         while True:
             await asyncio.sleep(_BEAT_S)
             self._tier.look_at_the_wall_clock()
+            # A key whose slot has moved to a server that was up all along.
+            with contextlib.suppress(TierUnavailable):
+                await self._writing.repay_moved()
+            if not self._transport.tracking:
+                continue
             key = self._beat + b"%d" % self._tier.now_ms()
             if self._transport.up(key):
                 with contextlib.suppress(TierUnavailable):

@@ -164,7 +164,7 @@ class Link:
                 wait_s = self._options.retry_first_s
                 await self._watch()
                 why = "lost"
-            except (TierUnavailable, OSError, TimeoutError, RuntimeError) as error:
+            except Exception as error:
                 why = str(error) or type(error).__name__
             self._drop(why)
             self.tried.set()

@@ -134,6 +134,10 @@ class Links:
         link = self._of(key)
         return link.name if link is not None else ""
 
+    def serves(self, server: str) -> bool:
+        """Whether a server of this name holds keys, whether it answers or not."""
+        return any(link.name == server for link in self._serving())
+
     def get(self, key: bytes, on_reply: OnReply[T]) -> "asyncio.Future[T]":
         """Send GET. Raises TierUnavailable, at once or through the future."""
         return self._need(key).get(key, on_reply)
@@ -153,14 +157,16 @@ class Links:
         """How often bytes have arrived, over all links."""
         return sum(link.reads for link in self._links.values())
 
-    async def scan(self, prefix: bytes) -> AsyncIterator[bytes]:
-        """Walk over the keys of all servers that begin with a prefix.
+    async def scan(self, prefix: bytes, server: str = "") -> AsyncIterator[bytes]:
+        """Walk over the keys that begin with a prefix, of all servers or of a named one.
 
         Raises:
             TierUnavailable: one of them does not answer.
         """
         pattern = b"".join(b"\\" + bytes([c]) if c in b"*?[]\\" else bytes([c]) for c in prefix)
         for link in self._serving():
+            if server and link.name != server:
+                continue
             cursor = b"0"
             while True:
                 cursor, keys = await link.ask(
@@ -230,10 +236,14 @@ class Links:
         try:
             async with asyncio.timeout(self._options.timeout_s):
                 await target.tried.wait()
-            target.send(command, asking=asking)
+            if target.up:
+                target.send(command, asking=asking)
+                return
+            why = "is not up"
         except (TierUnavailable, TimeoutError) as error:
-            if not command.future.done():
-                command.future.set_exception(TierUnavailable(f"{target.name}: {error}"))
+            why = str(error)
+        if not command.future.done():
+            command.future.set_exception(TierUnavailable(f"{target.name}: {why}"))
 
     def _forget_socket(self, link: Link) -> None:
         for fileno in [number for number, of in self._watched.items() if of is link]:

@@ -6,6 +6,7 @@ loader is asked once per key and `degraded_ttl_s`.
 """
 
 import asyncio
+import contextlib
 import random
 from functools import partial
 from typing import Any, TypeVar
@@ -71,7 +72,7 @@ class Loading:
         """Answer from the loader, at most once per key and `degraded_ttl_s`."""
         tier, raw = self._tier, key.raw
         tier.hook(Record(Outcome.DEGRADED, key.space.name))
-        kept = self.refuge.get(key, max(min_as_of, self._owed.floor(raw)))
+        kept = self.refuge.get(key, min_as_of)
         if kept is not None:
             return kept
         flight = self.flights.of(raw, min_as_of)
@@ -153,14 +154,21 @@ class Loading:
         """Load under a lease we hold and fill."""
         tier, space = self._tier, key.space
         tier.hook(Record(Outcome.WIN, space.name))
+        renewing = asyncio.get_running_loop().create_task(self._renew(key, token))
         try:
             began_s = tier.now_s()
             seen = await tier.seen(space.tags(key.id))
             loaded = await self._call(key, loader, floor)
             cost_s = tier.now_s() - began_s
+        except asyncio.CancelledError:
+            with contextlib.suppress(TierUnavailable):  # the process stops: others need not wait
+                tier.release(key, token)
+            raise
         except Exception as error:
             await self._give_back(key, token)
             return await self._stale_or_raise(key, error)
+        finally:
+            renewing.cancel()
         answer = Answer(loaded.value, loaded.as_of or 0, False, Source.LOADER)  # noqa: FBT003  (a record)
         try:
             tags = checked_tags(loaded.tags)
@@ -192,6 +200,14 @@ class Loading:
             self.flights.detach(key.raw)
         # Our own writes are not pushed to us: whoever waits here must be told.
         self.bells.ring(key.raw)
+
+    async def _renew(self, key: Key[Any], token: bytes) -> None:
+        """Keep a lease for as long as the loader runs."""
+        with contextlib.suppress(TierUnavailable):
+            renewed = 1
+            while renewed:
+                await asyncio.sleep(key.space.lease_s / 3)
+                renewed = await self._tier.renew(key, token)
 
     def _soft_s(self, key: Key[Any], cost_s: float) -> float:
         """Return the age from which a value is refreshed: earlier, the dearer it is to load."""

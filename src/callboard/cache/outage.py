@@ -1,83 +1,104 @@
 """Invalidations that Redis could not be told of, kept until it can be.
 
-Bounded: beyond the bound the single keys are given up for one floor over everything, which costs
-a walk over the keys when the server is back, but forgets nothing.
+Bounded for each server: beyond the bound its single keys are given up for one floor over all its
+keys, which costs a walk over them when it is back, but forgets nothing.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-__all__ = ["Debt", "Owed"]
-
-Debt = tuple[bytes, int | None, bool]
-"""Key, commit time (None: unknown), whether it is a tag's."""
+__all__ = ["OWED_MAX", "Debt", "Owed"]
 
 OWED_MAX = 10_000
 
 
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """What is owed to one key, or to every key of a server."""
+
+    at: int | None = None
+    """The latest commit time, which stands for all before it; None: there was none."""
+    purge: bool = False
+    """Whether something without a commit time is owed as well."""
+    is_tag: bool = False
+
+    def and_also(self, at: int | None) -> "Debt":
+        """Return this and another invalidation as one."""
+        if at is None:
+            return replace(self, purge=True)
+        return replace(self, at=at if self.at is None else max(at, self.at))
+
+    def instants(self) -> Iterator[int | None]:
+        """Yield what must be told: once without a commit time, once with it."""
+        if self.purge:
+            yield None
+        if self.at is not None:
+            yield self.at
+
+
 class Owed:
-    """What is owed: for each key the latest commit time, which stands for all before it."""
+    """What is owed to each server."""
 
     def __init__(self, limit: int = OWED_MAX) -> None:
-        self._debts: dict[bytes, tuple[int | None, bool, bool]] = {}
         self._limit = limit
-        self.everything = False
-        """Too much was owed: every key must be given the floor."""
-        self.everything_at = 0
-        self.everything_purged = False
-        """Among it was something without a commit time."""
+        self._keys: dict[str, dict[bytes, Debt]] = {}
+        self._everything: dict[str, Debt] = {}
 
-    def add(self, raw: bytes, at: int | None, *, is_tag: bool = False) -> None:
+    def add(self, server: str, raw: bytes, at: int | None, *, is_tag: bool = False) -> None:
         """Remember an invalidation."""
-        held = self._debts.get(raw)
-        latest, purge = (held[0], held[1]) if held is not None else (None, False)
-        if at is None:
-            purge = True
-        elif latest is None or at > latest:
-            latest = at
-        if held is None and len(self._debts) >= self._limit:
-            self._give_up_singles()
-            self._widen(latest, purge=purge)
-            return
-        self._debts[raw] = (latest, purge, is_tag)
-
-    def _widen(self, at: int | None, *, purge: bool) -> None:
-        self.everything = True
-        self.everything_at = max(self.everything_at, at or 0)
-        self.everything_purged = self.everything_purged or purge
-
-    def _give_up_singles(self) -> None:
-        # Tags stay: a tag's key may not exist, so no walk would find it.
-        for raw, (at, purge, is_tag) in list(self._debts.items()):
+        keys = self._keys.setdefault(server, {})
+        held = keys.get(raw)
+        if held is None and len(keys) >= self._limit:
+            self._give_up_singles(server)
+            self._everything[server] = self._everything[server].and_also(at)
             if not is_tag:
-                self._widen(at, purge=purge)
-                del self._debts[raw]
+                return
+        keys[raw] = (held or Debt(is_tag=is_tag)).and_also(at)
+
+    def _give_up_singles(self, server: str) -> None:
+        # Tags stay as well: a tag's key may not exist, so no walk would find it. They are named
+        # by code, not by data, and therefore few.
+        whole = self._everything.get(server, Debt())
+        keys = self._keys[server]
+        for raw, debt in [(raw, debt) for raw, debt in keys.items() if not debt.is_tag]:
+            for at in debt.instants():
+                whole = whole.and_also(at)
+            del keys[raw]
+        self._everything[server] = whole
+
+    def of(self, server: str) -> dict[bytes, Debt]:
+        """Return what is owed to a server's keys, as of now."""
+        return dict(self._keys.get(server, {}))
+
+    def everything_of(self, server: str) -> Debt | None:
+        """Return what is owed to all keys of a server, None when nothing is."""
+        return self._everything.get(server)
+
+    def concerns(self, raw: bytes) -> bool:
+        """Whether something is owed to a key: what its server says of it is not believed."""
+        return bool(self._everything) or any(raw in keys for keys in self._keys.values())
 
     def floor(self, raw: bytes) -> int:
         """Return the commit time a load of this key must reach."""
-        held = self._debts.get(raw)
-        return max(self.everything_at, (held[0] or 0) if held is not None else 0)
+        debts = [keys[raw] for keys in self._keys.values() if raw in keys]
+        return max((debt.at or 0 for debt in (*debts, *self._everything.values())), default=0)
 
-    def each(self) -> Iterator[Debt]:
-        """Yield the debts; one with and without a commit time is yielded twice."""
-        for raw, (at, purge, is_tag) in list(self._debts.items()):
-            if purge:
-                yield raw, None, is_tag
-            if at is not None:
-                yield raw, at, is_tag
+    def settle(self, server: str, raw: bytes, paid: Debt) -> None:
+        """Strike a debt out, unless it has grown since it was paid."""
+        keys = self._keys.get(server, {})
+        if keys.get(raw) == paid:
+            del keys[raw]
+            if not keys:
+                del self._keys[server]
 
-    def state(self, raw: bytes) -> tuple[int | None, bool, bool] | None:
-        """Return a debt as it is, to be given to `settle` once it was paid."""
-        return self._debts.get(raw)
+    def settle_everything(self, server: str, paid: Debt) -> None:
+        """Every key of a server has been told."""
+        if self._everything.get(server) == paid:
+            del self._everything[server]
 
-    def settle(self, raw: bytes, state: tuple[int | None, bool, bool] | None) -> None:
-        """Strike a debt out, unless it has grown since."""
-        if self._debts.get(raw) == state:
-            self._debts.pop(raw, None)
-
-    def settle_everything(self) -> None:
-        """Every key of every server has been given the floor."""
-        self.everything = self.everything_purged = False
-        self.everything_at = 0
+    def servers(self) -> list[str]:
+        """Return to whom something is owed."""
+        return sorted({*self._keys, *self._everything})
 
     def __len__(self) -> int:
-        return len(self._debts) + self.everything
+        return sum(map(len, self._keys.values())) + len(self._everything)

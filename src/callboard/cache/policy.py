@@ -113,8 +113,9 @@ class Keyspace(Generic[T]):
     clocked: bool = True
     """Whether loaders tell `as_of`; otherwise fills are fenced by the lease's token alone."""
     loader_timeout_s: float = 5.0
-    lease_s: float = 6.0
-    """How long a loader has the sole right to load; longer than it may take."""
+    lease_s: float = 1.5
+    """How long a loader has the sole right to load unless it renews it, which it does while it
+    lives: so long others wait for one that was killed."""
     floor_ttl_s: float = 60.0
     """How long an invalidation is remembered where there is no entry; longer than a lease."""
     coalesce_s: float = 0.0
@@ -146,8 +147,11 @@ class Keyspace(Generic[T]):
             (self.ttl_s <= 0, "ttl_s must be positive"),
             (soft_s is not None and not 0 < soft_s < self.ttl_s, "0 < soft_ttl_s < ttl_s"),
             (not 0 <= self.jitter < 1, "0 <= jitter < 1"),
-            (self.loader_timeout_s >= self.lease_s, "a lease must outlive loader_timeout_s"),
-            (self.lease_s >= self.floor_ttl_s, "floor_ttl_s must outlive a lease"),
+            (self.loader_timeout_s <= 0 or self.lease_s <= 0, "a lease and a load take time"),
+            (
+                max(self.loader_timeout_s, self.lease_s) >= self.floor_ttl_s,
+                "floor_ttl_s must outlive loader_timeout_s and lease_s",
+            ),
             (self.negative_ttl_s < 0 or self.coalesce_s < 0, "times must not be negative"),
         )
 

@@ -9,7 +9,7 @@ Prior art: memcache leases (Nishtala et al., NSDI 2013), memcached's meta protoc
 
 from callboard.cache.transport import Script
 
-__all__ = ["BEAT", "FILL", "FLOOR", "RELEASE", "SCRIPTS", "TAG_FLOOR", "TAKE"]
+__all__ = ["BEAT", "FILL", "FLOOR", "RELEASE", "RENEW", "SCRIPTS", "TAG_FLOOR", "TAKE"]
 
 _PRELUDE = """
 local key, server, now = KEYS[1], ARGV[1], tonumber(ARGV[2])
@@ -143,6 +143,18 @@ return 1
 )
 """Give a lease back because the loader failed: whoever waits is woken and may try."""
 
+RENEW = Script(
+    _PRELUDE
+    + _HEAD
+    + """
+-- ARGV: token, lease_ms
+if not here or token ~= ARGV[3] then return 0 end
+redis.call('SETRANGE', key, 30, struct.pack('>I8', now + tonumber(ARGV[4])))
+return 1
+"""
+)
+"""Keep a lease whose loader takes long: so leases can be short, and those of the dead end soon."""
+
 TAG_FLOOR = Script(
     _PRELUDE
     + """
@@ -172,4 +184,4 @@ return 1
 )
 """Touch a key whose name is the time, so that others see how late pushes reach them."""
 
-SCRIPTS = (TAKE, FILL, FLOOR, RELEASE, TAG_FLOOR, BEAT)
+SCRIPTS = (TAKE, FILL, FLOOR, RELEASE, RENEW, TAG_FLOOR, BEAT)

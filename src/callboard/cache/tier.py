@@ -13,10 +13,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from callboard.cache.answer import Answer, Loaded, Source
 from callboard.cache.entry import NO_STAMP, NO_TOKEN, Entry, Seen, decode, encode, stamp
+from callboard.cache.errors import TierUnavailable
 from callboard.cache.memory import Memory, Node
 from callboard.cache.policy import Key, Keyspace
 from callboard.cache.records import Hook, Outcome, Record
-from callboard.cache.scripts import FILL, RELEASE, TAKE
+from callboard.cache.scripts import FILL, RELEASE, RENEW, TAKE
 from callboard.cache.tags import Tags, floor_of
 from callboard.cache.transport import Transport
 from callboard.clock import Clock
@@ -101,10 +102,23 @@ class Tier:
             self._hits[space.name] = found
         return found
 
+    def require_trusted(self, raw: bytes) -> None:
+        """Return when the server of a key may be believed.
+
+        Between connecting and being told what it missed it can be asked, but must not be.
+
+        Raises:
+            TierUnavailable: it may not.
+        """
+        if not self.transport.up(raw):
+            message = "Redis is away"
+            raise TierUnavailable(message)
+
     # -- reading ---------------------------------------------------------------------------
 
     def read(self, key: Key[T], min_as_of: int) -> "asyncio.Future[Answer[T] | Soft | Miss]":
         """Ask Redis. Raises TierUnavailable, at once or through the future."""
+        self.require_trusted(key.raw)
         return self.transport.get(
             key.raw, lambda reply, server: self.judge(key, min_as_of, reply, server)
         )
@@ -177,6 +191,7 @@ class Tier:
             TierUnavailable: Redis does not answer.
         """
         space = key.space
+        self.require_trusted(key.raw)
         entry = decode(await self.transport.get(key.raw, lambda reply, _: reply))
         if entry is None or entry.kind not in b"Vv":
             return None
@@ -200,6 +215,8 @@ class Tier:
         Raises:
             TierUnavailable: the server of one does not answer.
         """
+        for tag in tags:
+            self.require_trusted(self.tags.raw(tag))
         waiting = [
             self.transport.get(
                 self.tags.raw(tag),
@@ -238,6 +255,7 @@ class Tier:
             TierUnavailable: it could not be sent, or no reply came.
         """
         space = key.space
+        self.require_trusted(key.raw)
 
         def on_reply(reply: Any, server: int) -> Answer[T] | Soft | Miss | Win | Busy:
             verdict: Answer[T] | Soft | Miss | Win | Busy
@@ -268,6 +286,11 @@ class Tier:
         arguments = (b"%d" % self.now_ms(), token)
         return self.transport.run(RELEASE, key.raw, arguments, lambda reply, _: int(reply))
 
+    def renew(self, key: Key[Any], token: bytes) -> "asyncio.Future[int]":
+        """Keep a lease for another `lease_s`."""
+        arguments = (b"%d" % self.now_ms(), token, b"%d" % int(key.space.lease_s * 1000))
+        return self.transport.run(RENEW, key.raw, arguments, lambda reply, _: int(reply))
+
     def fill(
         self,
         key: Key[T],
@@ -283,6 +306,7 @@ class Tier:
             ValueError: the value's tags or stamp do not fit.
         """
         space = key.space
+        self.require_trusted(key.raw)
         now_ms = self.now_ms()
         nothing = loaded.value is None
         ttl_s = space.negative_ttl_s if nothing else space.ttl_s

@@ -73,6 +73,9 @@ class Transport(Protocol):
     def server_of(self, key: bytes) -> str:
         """Return the name of the server that holds a key, as `restoring` is told it."""
 
+    def serves(self, server: str) -> bool:
+        """Whether a server of this name holds keys, whether it answers or not."""
+
     def get(self, key: bytes, on_reply: OnReply[T]) -> "Future[T]":
         """Send GET.
 
@@ -92,5 +95,5 @@ class Transport(Protocol):
     def unread(self) -> bool:
         """Whether bytes have arrived that were not looked at yet (so pushes may be among them)."""
 
-    def scan(self, prefix: bytes) -> AsyncIterator[bytes]:
-        """Walk over the keys of all servers that begin with a prefix; for audits and sweeps."""
+    def scan(self, prefix: bytes, server: str = "") -> AsyncIterator[bytes]:
+        """Walk over the keys that begin with a prefix, of all servers or of a named one."""

@@ -1,7 +1,7 @@
 """Putting and invalidating: at once here, in Redis as soon as it can be told, never forgotten."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from callboard.cache.answer import Loaded
@@ -87,18 +87,22 @@ class Writing:
     ) -> bool:
         tier = self._tier
         try:
-            if not tier.transport.up(raw):
-                self._owe(raw, at, name, is_tag=is_tag)
-                return False
-            changed = await self._send(raw, at, ttl_s, is_tag=is_tag)
+            tier.require_trusted(raw)
+            sent = self._send(raw, at, ttl_s, is_tag=is_tag)
         except TierUnavailable:
             self._owe(raw, at, name, is_tag=is_tag)
             return False
-        except asyncio.CancelledError:
-            # It was sent, and will most likely be done; twice does no harm.
-            if not tier.transport.up(raw):
+
+        def owe_if_lost(done: "asyncio.Future[bool]") -> None:
+            if done.cancelled() or done.exception() is not None:
                 self._owe(raw, at, name, is_tag=is_tag)
-            raise
+
+        sent.add_done_callback(owe_if_lost)
+        try:
+            # A caller that is cancelled does not take the invalidation with it.
+            changed = await asyncio.shield(sent)
+        except TierUnavailable:
+            return False
         tier.hook(Record(Outcome.INVALIDATED if changed else Outcome.UNCHANGED, name))
         return True
 
@@ -125,7 +129,7 @@ class Writing:
     # -- debts -----------------------------------------------------------------------------
 
     def _owe(self, raw: bytes, at: int | None, name: str, *, is_tag: bool = False) -> None:
-        self._owed.add(raw, at, is_tag=is_tag)
+        self._owed.add(self._tier.transport.server_of(raw), raw, at, is_tag=is_tag)
         self._paid.clear()
         self._tier.hook(Record(Outcome.OWED, name, count=len(self._owed)))
 
@@ -139,41 +143,79 @@ class Writing:
         Raises:
             TierUnavailable: it went away again; what was not told is still owed.
         """
-        transport = self._tier.transport
         paid = 0
-        while debts := [d for d in self._owed.each() if transport.server_of(d[0]) == server]:
-            for start in range(0, len(debts), _AT_ONCE):
-                paid += await self._pay(debts[start : start + _AT_ONCE])
-        if self._owed.everything:
-            paid += await self._sweep()
+        while debts := self._owed.of(server):
+            paid += await self._pay(server, debts)
+        while (whole := self._owed.everything_of(server)) is not None:
+            paid += await self._sweep(server, whole)
         if paid:
             self._tier.hook(Record(Outcome.REPAID, count=paid))
         if not len(self._owed):
             self._paid.set()
 
-    async def _pay(self, debts: list[Debt]) -> int:
-        states = {raw: self._owed.state(raw) for raw, _, _ in debts}
-        sent = [
-            self._send(raw, at, _TAG_TTL_S if is_tag else _OWED_FLOOR_TTL_S, is_tag=is_tag)
-            for raw, at, is_tag in debts
-        ]
-        await _all(sent)
-        for raw, state in states.items():
-            self._owed.settle(raw, state)
-        return len(debts)
+    async def repay_moved(self) -> None:
+        """Tell those who serve now what is owed to those who served before.
 
-    async def _sweep(self) -> int:
-        """Give every key the latest floor owed: which keys it was owed to is not known."""
-        tier = self._tier
-        at = None if self._owed.everything_purged else self._owed.everything_at
-        namespace = tier.tags.prefix[:-1]
-        keys = [raw async for raw in tier.transport.scan(namespace) if tier.tags.name(raw) is None]
-        for start in range(0, len(keys), _AT_ONCE):
-            part = keys[start : start + _AT_ONCE]
-            sent = [self._send(raw, at, _OWED_FLOOR_TTL_S, is_tag=False) for raw in part]
+        Raises:
+            TierUnavailable: one of them does not answer.
+        """
+        transport = self._tier.transport
+        for server in self._owed.servers():
+            debts = self._owed.of(server)
+            up = {r: d for r, d in debts.items() if transport.up(r)}
+            await self._pay(server, up)
+            whole = self._owed.everything_of(server)
+            if whole is not None and not server:
+                await self._sweep(server, whole)  # owed before any server was known: to all
+            elif whole is not None and not transport.serves(server):
+                # What was there is not believed where it is now: another server wrote it.
+                self._owed.settle_everything(server, whole)
+        if not len(self._owed):
+            self._paid.set()
+
+    async def _pay(self, server: str, debts: Mapping[bytes, Debt]) -> int:
+        paid = 0
+        for part in _parts(list(debts.items())):
+            sent = [
+                self._send(raw, at, _ttl_s(debt), is_tag=debt.is_tag)
+                for raw, debt in part
+                for at in debt.instants()
+            ]
             await _all(sent)
-        self._owed.settle_everything()
-        return len(keys)
+            paid += len(sent)
+            for raw, debt in part:
+                self._owed.settle(server, raw, debt)
+        return paid
+
+    async def _sweep(self, server: str, whole: Debt) -> int:
+        """Tell every key of a server: which ones it was owed to is not known any more."""
+        tier = self._tier
+        namespace = tier.tags.prefix[:-1]
+        raws = [
+            raw
+            async for raw in tier.transport.scan(namespace, server)
+            if tier.tags.name(raw) is None
+        ]
+        for part in _parts(raws):
+            await _all(
+                [
+                    self._send(raw, at, _OWED_FLOOR_TTL_S, is_tag=False)
+                    for raw in part
+                    for at in whole.instants()
+                ]
+            )
+        self._owed.settle_everything(server, whole)
+        return len(raws)
+
+
+def _parts(whole: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield what is paid in one pipeline each."""
+    for start in range(0, len(whole), _AT_ONCE):
+        yield whole[start : start + _AT_ONCE]
+
+
+def _ttl_s(debt: Debt) -> float:
+    return _TAG_TTL_S if debt.is_tag else _OWED_FLOOR_TTL_S
 
 
 async def _all(sent: Sequence["asyncio.Future[bool]"]) -> None:

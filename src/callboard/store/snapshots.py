@@ -71,4 +71,5 @@ async def find_as_of(
     except PyMongoError as error:
         raise unavailable(error) from error
     cursor = reply["cursor"]
-    return cursor["firstBatch"], commit_time(cursor["atClusterTime"])
+    at = cursor.get("atClusterTime")  # missing where the collection does not exist yet
+    return cursor["firstBatch"], after if at is None else commit_time(at)
