@@ -8,14 +8,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check quick lint unit bench bench-ingest fuzz lock wheel clean browser
+.PHONY: help setup setup-dev demo test check quick lint unit bench bench-ingest bench-cache soak-cache fuzz lock wheel clean browser redis7
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.run $(PAGE) ## Install callboard into .venv and build the page (idempotent)
 
-setup-dev: $(VENV)/.dev $(PAGE) browser ## The same, with what tests and checks need
+setup-dev: $(VENV)/.dev $(PAGE) browser redis7 ## The same, with what tests and checks need
 
 demo: setup ## Start everything with simulated traffic and print the board's URL
 	@$(BIN)/callboard demo $(ARGS)
@@ -37,11 +37,17 @@ lint:
 unit:
 	@$(BIN)/pytest -q src tests/unit tests/property
 
-bench: setup-dev ## Measure: one report per file in benchmarks/
+bench: setup-dev $(VENV)/.bench ## Measure: one report per file in benchmarks/
 	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
 bench-ingest: setup-dev ## Measure ingest alone: webhooks/s, latency and cost, about 10 minutes
 	@$(BIN)/python benchmarks/bench_ingest.py
+
+bench-cache: $(VENV)/.bench ## Measure the cache beside other caches, about 6 minutes
+	@$(BIN)/python benchmarks/bench_cache.py
+
+soak-cache: $(VENV)/.bench ## Look for stale reads for CALLBOARD_SOAK_S seconds, 60 by default
+	@$(BIN)/python benchmarks/soak_cache.py
 
 fuzz: setup-dev ## Throw odd requests at the webhooks for FUZZ_S seconds, 600 by default
 	@FUZZ_S=$(or $(FUZZ_S),600) PYTHONPATH=tests $(BIN)/python -m fuzz.fuzz_ingest
@@ -56,6 +62,9 @@ lock: $(VENV)/.dev ## Resolve the dependencies anew and write requirements/ with
 	@$(BIN)/uv pip compile pyproject.toml --upgrade --extra embedded --group build --group dev \
 	  --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet \
 	  --custom-compile-command 'make lock' -c requirements/run.txt -o requirements/dev.txt
+	@$(BIN)/uv pip compile pyproject.toml --upgrade --extra embedded --group build --group dev \
+	  --group bench --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet \
+	  --custom-compile-command 'make lock' -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## Remove what the other targets made; the data of `callboard serve` stays
 	@rm -rf $(VENV) dist web/node_modules $(dir $(PAGE)) .callboard/demo-* test-artifacts
@@ -77,6 +86,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
+	@echo "installing what the cache is measured beside into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/bench.txt
+	@touch $@
+
 $(PAGE): $(WEB_SOURCES)
 	@command -v npm >/dev/null || { echo "the page is built by npm: install Node.js 20"; exit 1; }
 	@echo "building the page ..."
@@ -91,5 +105,16 @@ browser:
 	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	  else \
 	    echo "the page's tests need Chromium: install it (Debian: apt-get install chromium)"; \
+	    exit 1; \
+	  fi; }
+
+# Debian's redis-tools carries the whole server as redis-check-rdb; nothing is put on PATH or run.
+redis7:
+	@test -x /usr/bin/redis-check-rdb || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing Redis 7 for the cache's tests ..."; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-tools >/dev/null; \
+	  else \
+	    echo "the cache's tests need Redis 7: install it (Debian: apt-get install redis-tools)"; \
 	    exit 1; \
 	  fi; }

@@ -1,92 +1,159 @@
-"""A real Valkey Cluster of three primaries on loopback."""
+"""A real cluster of three primaries on loopback, whose nodes can fail and whose slots can move."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from redis.asyncio import Redis
+from redis.crc import key_slot
 from redis.exceptions import RedisError
+from support.redis_servers import Flavour, RedisServer, quiet_port, say
 from support.waiting import eventually
 
-from callboard.embedded.binaries import find_valkey
-from callboard.embedded.child import Child, free_port
-
-__all__ = ["Cluster"]
+__all__ = ["AtStep", "Cluster", "Step"]
 
 _SLOTS = 16_384
 _PRIMARIES = 3
+_MIGRATE_TIMEOUT_MS = 2_000
+
+Step = Literal["marked", "key", "emptied", "half"]
+"""Where a moving slot stands: *marked* (both sides know, no key has moved), *key* (one more key
+has moved), *emptied* (all keys have moved, the map is the old one), *half* (the new owner knows
+that it is the owner, the old one does not)."""
+
+AtStep = Callable[[Step], Awaitable[None]]
 
 
 class Cluster:
     """Three primaries that share the slots evenly."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._children: list[Child] = []
-        self.ports: list[int] = []
+    def __init__(self, folder: Path, flavour: Flavour = "valkey") -> None:
+        # The default bus port, port + 10000, may lie beyond 65535.
+        self._buses = [quiet_port() for _ in range(_PRIMARIES)]
+        self.nodes = [
+            RedisServer(folder / str(number), flavour, config=_clustered(bus))
+            for number, bus in enumerate(self._buses)
+        ]
+
+    @property
+    def ports(self) -> list[int]:
+        """Return the ports of the nodes."""
+        return [node.port for node in self.nodes]
 
     @property
     def url(self) -> str:
         """Return a URL that names two of the nodes."""
-        return ",".join(f"redis://127.0.0.1:{port}" for port in self.ports[:2])
+        return ",".join(node.url for node in self.nodes[:2])
 
     async def start(self) -> None:
         """Start the nodes, share out the slots, and wait until all agree."""
-        self.ports = [free_port() for _ in range(_PRIMARIES)]
-        # The default bus port, port + 10000, may lie beyond 65535.
-        buses = [free_port() for _ in range(_PRIMARIES)]
-        for port, bus in zip(self.ports, buses, strict=True):
-            self._start_node(port, bus)
+        for node in self.nodes:
+            node.launch()
         share = -(-_SLOTS // _PRIMARIES)
-        for number, port in enumerate(self.ports):
+        for number, node in enumerate(self.nodes):
+            await eventually(node.answers)
             first, last = number * share, min((number + 1) * share, _SLOTS) - 1
-            async with Redis(port=port) as node:
-                await eventually(lambda node=node: _answers(node))  # type: ignore[misc]  # binds the loop's value
-                await _say(node, "CLUSTER", "ADDSLOTSRANGE", first, last)
-        async with Redis(port=self.ports[0]) as node:
-            for port, bus in list(zip(self.ports, buses, strict=True))[1:]:
-                await _say(node, "CLUSTER", "MEET", "127.0.0.1", port, bus)
-        for port in self.ports:
-            async with Redis(port=port) as node:
-                await eventually(lambda node=node: _agrees(node))  # type: ignore[misc]  # binds the loop's value
-
-    def _start_node(self, port: int, bus: int) -> None:
-        folder = self._folder / str(port)
-        folder.mkdir(parents=True)
-        options = {
-            "--port": str(port),
-            "--cluster-port": str(bus),
-            "--bind": "127.0.0.1",
-            "--dir": str(folder),
-            "--cluster-enabled": "yes",
-            "--cluster-node-timeout": "2000",
-            "--save": "",
-        }
-        command = [find_valkey(), *(word for pair in options.items() for word in pair)]
-        child = Child("valkey-server", command, folder / "log")
-        child.start()
-        self._children.append(child)
+            async with node.admin() as admin:
+                await say(admin, "CLUSTER", "ADDSLOTSRANGE", first, last)
+        async with self.nodes[0].admin() as admin:
+            for node, bus in list(zip(self.nodes, self._buses, strict=True))[1:]:
+                await say(admin, "CLUSTER", "MEET", "127.0.0.1", node.port, bus)
+        await self.settled()
 
     async def stop(self) -> None:
         """Stop every node."""
-        await asyncio.gather(*(asyncio.to_thread(c.stop, 5) for c in self._children))
+        await asyncio.gather(*(node.stop() for node in self.nodes))
+
+    async def settled(self) -> None:
+        """Wait until every node sees every slot served."""
+        for node in self.nodes:
+            await eventually(lambda node=node: _agrees(node))  # type: ignore[misc]  # binds the loop's value
+
+    async def healthy(self) -> None:
+        """Bring every node back from whatever a test did to it, emptied."""
+        for node in self.nodes:
+            await node.healthy()
+        await self.settled()
+
+    # -- failing ---------------------------------------------------------------------------
+
+    async def kill(self, number: int) -> None:
+        """End a node by SIGKILL; it remembers its slots for `restart`."""
+        await self.nodes[number].kill()
+
+    async def restart(self, number: int) -> None:
+        """Start a node anew and wait until the cluster serves again: about two seconds."""
+        await self.nodes[number].restart()
+        await self.settled()
+
+    def freeze(self, number: int) -> None:
+        """Let a node hang."""
+        self.nodes[number].freeze()
+
+    def thaw(self, number: int) -> None:
+        """Let a node go on."""
+        self.nodes[number].thaw()
+
+    # -- moving ----------------------------------------------------------------------------
+
+    async def holder(self, key: bytes) -> int:
+        """Return the number of the node that serves a key."""
+        return await self.owner(key_slot(key))
+
+    async def owner(self, slot: int) -> int:
+        """Return the number of the node that serves a slot."""
+        async with self.nodes[0].admin() as admin:
+            for first, last, primary, *_ in await say(admin, "CLUSTER", "SLOTS"):
+                if first <= slot <= last:
+                    return self.ports.index(int(primary[1]))
+        message = f"slot {slot} is not served"
+        raise AssertionError(message)
+
+    async def move_slot(
+        self, slot: int, source: int, target: int, at: AtStep | None = None
+    ) -> None:
+        """Move a slot key by key, as operators' tools do; `at` is awaited between the steps."""
+        step = at or _go_on
+        admins = [node.admin() for node in self.nodes]
+        try:
+            names = [(await say(admin, "CLUSTER", "MYID")).decode() for admin in admins]
+            giver, taker = admins[source], admins[target]
+            await say(taker, "CLUSTER", "SETSLOT", slot, "IMPORTING", names[source])
+            await say(giver, "CLUSTER", "SETSLOT", slot, "MIGRATING", names[target])
+            await step("marked")
+            await self._move_keys(slot, giver, self.ports[target], step)
+            await step("emptied")
+            # The new owner first: if it were last and died, nobody would own the slot.
+            await say(taker, "CLUSTER", "SETSLOT", slot, "NODE", names[target])
+            await step("half")
+            for admin in admins:
+                await say(admin, "CLUSTER", "SETSLOT", slot, "NODE", names[target])
+        finally:
+            await asyncio.gather(*(admin.aclose() for admin in admins))
+
+    async def _move_keys(self, slot: int, giver: Redis, port: int, step: AtStep) -> None:
+        while keys := await say(giver, "CLUSTER", "GETKEYSINSLOT", slot, 100):
+            for key in keys:
+                # NOKEY is no failure: it expired meanwhile.
+                await say(giver, "MIGRATE", "127.0.0.1", port, key, 0, _MIGRATE_TIMEOUT_MS)
+                await step("key")
 
 
-async def _say(node: Redis, *words: str | int) -> Any:
-    """Run a command for which the driver has no typed method."""
-    command: Any = node.execute_command
-    return await command(*words)
+async def _go_on(step: Step) -> None:
+    del step
 
 
-async def _answers(node: Redis) -> bool:
+def _clustered(bus: int) -> dict[str, str]:
+    return {"cluster-enabled": "yes", "cluster-port": str(bus), "cluster-node-timeout": "2000"}
+
+
+async def _agrees(node: RedisServer) -> bool:
+    """Tell whether a node sees every slot served by somebody it knows."""
     try:
-        return bool(await _say(node, "PING"))
+        async with node.admin() as admin:
+            told: Any = await say(admin, "CLUSTER", "INFO")
     except (OSError, RedisError):
         return False
-
-
-async def _agrees(node: Redis) -> bool:
-    """Tell whether a node sees every slot served by somebody it knows."""
-    told = await _say(node, "CLUSTER", "INFO")
     text = told.decode() if isinstance(told, bytes) else str(told)
     return "cluster_state:ok" in text and f"cluster_known_nodes:{_PRIMARIES}" in text

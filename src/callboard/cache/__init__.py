@@ -2,7 +2,7 @@
 
 ```python
 PRICES = Keyspace(name="price", codec=TEXT, ttl_s=60, clocked=False)
-cache = Cache(open_links("redis://127.0.0.1:6379"), SystemClock())
+cache = Cache(open_links("redis://127.0.0.1:6379"))
 await cache.start()
 answer = await cache.get_or_load(PRICES.key("apple"), load)
 await cache.invalidate(PRICES.key("apple"))

@@ -14,7 +14,7 @@ import random
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, TypeVar
 
-from callboard.cache.answer import Answer, BatchLoader, Loaded, Loader
+from callboard.cache.answer import Answer, BatchLoader, Loaded, Loader, Source
 from callboard.cache.batch import load_many
 from callboard.cache.entry import checked_tags
 from callboard.cache.errors import TierUnavailable
@@ -23,17 +23,18 @@ from callboard.cache.outage import Owed
 from callboard.cache.policy import NAMESPACE, Key, Keyspace
 from callboard.cache.records import Hook, Outcome, Record, ignore
 from callboard.cache.scripts import BEAT
-from callboard.cache.tier import MISS, Miss, Soft, Tier
+from callboard.cache.tier import Tier
 from callboard.cache.transport import Transport
+from callboard.cache.verdicts import MISS, Miss, Soft
 from callboard.cache.warm import Warmed, warm
 from callboard.cache.writing import Writing
-from callboard.clock import Clock
+from callboard.clock import Clock, SystemClock
 
 __all__ = ["Cache"]
 
 T = TypeVar("T")
 
-_TRUST_S = 50e-6
+_TRUST_S = 20e-6
 """For how long memory is served without asking whether pushes have arrived meanwhile."""
 _BEAT_S = 1.0
 
@@ -43,7 +44,7 @@ class Cache:
 
     Args:
         transport: `open_links(url)`, or another `Transport`.
-        clock: where the time comes from.
+        clock: where the time comes from; the machine's own unless told.
         hook: told of everything that happens; must be quick and must not raise.
         rng: spreads refreshes; seeded in tests.
         namespace: what every key begins with; the keyspaces' and the transport's too.
@@ -52,16 +53,18 @@ class Cache:
     def __init__(
         self,
         transport: Transport,
-        clock: Clock,
+        clock: Clock | None = None,
         *,
         hook: Hook = ignore,
         rng: random.Random | None = None,
         namespace: str = NAMESPACE,
     ) -> None:
+        clock = clock or SystemClock()
         self._transport = transport
         self._hook = hook
         self._tier = Tier(transport, clock, hook, namespace)
         self._memory = self._tier.memory
+        self._nodes = self._memory.nodes
         self._now_s = clock.monotonic_s
         self._owed = Owed()
         self._loading = Loading(self._tier, self._owed, rng or random.Random())  # noqa: S311  (spreads load)
@@ -93,7 +96,12 @@ class Cache:
             LoadTimeout: the loader took too long and there was nothing stale to serve.
             Exception: what the loader raised, likewise.
         """
-        answer = await self._find(key, min_as_of)
+        if key.raw in self._nodes and self._now_s() - self._looked_s < _TRUST_S:
+            # What nearly every read is: no more is asked than must be.
+            hit = self._in_memory(key, self._now_s(), min_as_of)
+            answer = hit if hit is not None else await self._find(key, min_as_of)
+        else:
+            answer = await self._find(key, min_as_of)
         if isinstance(answer, Answer):
             return answer
         if isinstance(answer, Soft):
@@ -124,29 +132,35 @@ class Cache:
 
     async def _find(self, key: Key[T], min_as_of: int) -> Answer[T] | Soft | Miss | None:
         """Look in memory, then in Redis; None: Redis cannot be asked."""
-        node = self._memory.nodes.get(key.raw)
-        if node is not None or key.space.tagged:
+        if key.raw in self._nodes or key.space.tagged:
             now_s = self._now_s()
             if now_s - self._looked_s > _TRUST_S and self._transport.tracking:
                 if self._transport.unread():
                     await self._let_pushes_in()
                 else:
                     self._looked_s = now_s
-            node = self._memory.get(key.raw, now_s)
-            if node is not None and node.as_of >= min_as_of:
-                self._hook(node.hit)
-                answer: Answer[T] = node.answer
-                if node.payload is not None:
-                    answer = answer._replace(value=key.space.codec.decode(node.payload))
-                return answer if now_s < node.soft_s else Soft(answer._replace(stale=True))
+            found = self._in_memory(key, now_s, min_as_of)
+            if found is not None:
+                return found
         return await self._find_in_redis(key, min_as_of)
+
+    def _in_memory(self, key: Key[T], now_s: float, min_as_of: int) -> Answer[T] | Soft | None:
+        node = self._memory.get(key.raw, now_s)
+        if node is None or node.as_of < min_as_of:
+            return None
+        self._hook(node.hit)
+        answer: Answer[T] = node.answer
+        if node.payload is not None:
+            value = key.space.codec.decode(node.payload)
+            answer = Answer(value, answer.as_of, answer.stale, Source.L1)
+        return answer if now_s < node.soft_s else Soft(answer._replace(stale=True))
 
     async def _find_in_redis(self, key: Key[T], min_as_of: int) -> Answer[T] | Soft | Miss | None:
         tier = self._tier
         if min_as_of and not key.space.clocked:
             message = f"{key!r}: without a clock nothing can be promised about min_as_of"
             raise ValueError(message)
-        if not self._transport.up(key.raw) or (len(self._owed) and self._owed.concerns(key.raw)):
+        if not self.trusts(key):
             return None
         try:
             found = await tier.read(key, min_as_of)
@@ -204,6 +218,10 @@ class Cache:
     async def settled(self) -> None:
         """Return when nothing is owed to Redis: whoever saves a resume token waits for this."""
         await self._writing.settled()
+
+    def trusts(self, key: Key[Any]) -> bool:
+        """Whether Redis answers for a key now; otherwise it is served by the loader."""
+        return self._transport.up(key.raw) and not self._owed.concerns(key.raw)
 
     @property
     def owed(self) -> int:

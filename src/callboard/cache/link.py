@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from callboard.cache.errors import TierUnavailable
-from callboard.cache.resp import Command, Connection, pack
+from callboard.cache.resp import Command, Connection, aside, fail, pack, seen
 from callboard.cache.transport import OnReply, Script, T
 from callboard.clock import Clock
 
@@ -24,6 +24,9 @@ Address = tuple[str, int]
 _AWAY = ("OOM", "READONLY", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "CLUSTERDOWN",
          "NOAUTH", "BUSY")  # fmt: skip
 """Errors that say that the server cannot do its work now, not that the command was wrong."""
+
+
+_CLOSE_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +80,7 @@ class Link:
         self._clock = clock
         self._connection: Connection | None = None
         self._lost = asyncio.Event()
+        self._barrier: asyncio.Future[Any] | None = None
         self._pause_s = 0.0
         self._task: asyncio.Task[None] | None = None
         self.tried = asyncio.Event()
@@ -105,7 +109,9 @@ class Link:
             message = f"no connection to {self.name}"
             raise TierUnavailable(message)
         if asking:
-            connection.send(pack(b"ASKING"), _unheard(command))
+            unheard: asyncio.Future[Any] = command.future.get_loop().create_future()
+            unheard.add_done_callback(seen)
+            connection.send(pack(b"ASKING"), aside(unheard))
         key = command.key
         if command.script is None:
             packed = b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(key), key)
@@ -115,6 +121,27 @@ class Link:
 
     def _call(self, verb: bytes, code: bytes, command: Command) -> bytes:
         return pack(verb, code, b"1", command.key, self._incarnation_bytes, *command.arguments)
+
+    def barrier(self) -> "asyncio.Future[None]":
+        """Return what is done one round trip from now; one serves all who ask in one turn.
+
+        Raises TierUnavailable when there is no connection.
+        """
+        if self._barrier is None:
+            if self._connection is None:
+                message = f"no connection to {self.name}"
+                raise TierUnavailable(message)
+            loop = asyncio.get_running_loop()
+            shared: asyncio.Future[Any] = loop.create_future()
+            self._connection.send(pack(b"PING"), aside(shared))
+            shared.add_done_callback(seen)
+            self._barrier = shared
+            loop.call_soon(self._leave_barrier)
+        return asyncio.shield(self._barrier)
+
+    def _leave_barrier(self) -> None:
+        """It is on its way: who asks from now on needs another."""
+        self._barrier = None
 
     async def ask(self, *words: bytes) -> Any:
         """Send any command and return its reply.
@@ -128,7 +155,7 @@ class Link:
             message = f"no connection to {self.name}"
             raise TierUnavailable(message)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        connection.send(pack(*words), Command(future, _as_is, b"", None, (), 0))
+        connection.send(pack(*words), aside(future))
         return await future
 
     # -- life ------------------------------------------------------------------------------
@@ -144,7 +171,12 @@ class Link:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        connection = self._connection
         self._drop("closed")
+        if connection is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                    await connection.gone.wait()
 
     def unread(self) -> int:
         """Return the socket's file descriptor, -1 without a connection."""
@@ -250,8 +282,8 @@ class Link:
         elif since_s is None and now_s - connection.heard_at_s > timeout_s / 2:
             future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             with contextlib.suppress(TierUnavailable):
-                connection.send(pack(b"PING"), Command(future, _as_is, b"", None, (), 0))
-                future.add_done_callback(_seen)
+                connection.send(pack(b"PING"), aside(future))
+                future.add_done_callback(seen)
 
     def _connection_lost(self, connection: Connection, why: str) -> None:
         if connection is self._connection:  # else it was given up before, and told
@@ -286,35 +318,13 @@ class Link:
                 self._connection.send(packed, again)
                 return
         if code in _AWAY:
-            _fail(command, TierUnavailable(f"{self.name}: {said}"))
+            fail(command, TierUnavailable(f"{self.name}: {said}"))
             self._pause_s = self._options.refused_pause_s
             if self._connection is not None:
                 self._connection.abort(said)
             self.up = False
             return
-        _fail(command, RuntimeError(f"{self.name}: {said}"))
-
-
-def _fail(command: Command, error: Exception) -> None:
-    if not command.future.done():
-        command.future.set_exception(error)
-
-
-def _as_is(reply: Any, _: int) -> Any:
-    return reply
-
-
-def _seen(future: "asyncio.Future[Any]") -> None:
-    """Look at a result nobody waits for, so that its error is not complained about."""
-    if not future.cancelled():
-        future.exception()
-
-
-def _unheard(command: Command) -> Command:
-    """Return the ASKING before a command: its reply is thrown away, its error too."""
-    future: asyncio.Future[Any] = command.future.get_loop().create_future()
-    future.add_done_callback(_seen)
-    return Command(future, _as_is, b"", None, (), 1)
+        fail(command, RuntimeError(f"{self.name}: {said}"))
 
 
 def _field(info: Any, name: bytes) -> bytes:

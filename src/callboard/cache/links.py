@@ -10,10 +10,10 @@ import contextlib
 import select
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from urllib.parse import unquote, urlsplit
 
 from callboard.cache.errors import TierUnavailable
 from callboard.cache.link import Address, Link, LinkOptions
+from callboard.cache.places import literally, read_urls
 from callboard.cache.policy import NAMESPACE
 from callboard.cache.resp import Command
 from callboard.cache.scripts import SCRIPTS
@@ -26,7 +26,6 @@ __all__ = ["Links", "open_links"]
 _REDIRECTS_MAX = 5
 _REFRESH_LEAST_S = 0.1
 """Between two readings of the map: a moving slot redirects many commands at once."""
-_DEFAULT_PORT = 6379
 
 
 def open_links(
@@ -42,23 +41,17 @@ def open_links(
     Raises:
         ValueError: a URL cannot be understood; its password is not repeated.
     """
-    parsed = [urlsplit(url.strip()) for url in urls.split(",") if url.strip()]
-    if not parsed or any(p.scheme not in ("redis", "rediss") or not p.hostname for p in parsed):
-        message = "a URL reads redis://host:port or rediss://host:port"
-        raise ValueError(message)
-    first = parsed[0]
-    told = password or (unquote(first.password) if first.password else None)
+    places = read_urls(urls, password)
     options = LinkOptions(
         prefix=namespace.encode(),
-        username=unquote(first.username) if first.username else None,
-        password=told,
-        database=int(first.path.strip("/") or 0),
-        tls=ssl.create_default_context() if first.scheme == "rediss" else None,
+        username=places.username,
+        password=places.password,
+        database=places.database,
+        tls=ssl.create_default_context() if places.tls else None,
         scripts=SCRIPTS,
         timeout_s=timeout_s,
     )
-    seeds = [(p.hostname or "", p.port or _DEFAULT_PORT) for p in parsed]
-    return Links(seeds, options, clock or SystemClock())
+    return Links(places.nodes, options, clock or SystemClock())
 
 
 class Links:
@@ -82,11 +75,13 @@ class Links:
     # -- life ------------------------------------------------------------------------------
 
     async def start(self, listener: Listener) -> None:
-        """Connect; returns when every seed has been tried once."""
+        """Connect; returns when every server has been tried once."""
         self._listener = listener
         for seed in self._seeds:
             self._link(seed)
-        await asyncio.gather(*(link.tried.wait() for link in list(self._links.values())))
+        # The first one that answers may name others.
+        while untried := [link for link in self._links.values() if not link.tried.is_set()]:
+            await asyncio.gather(*(link.tried.wait() for link in untried))
         self._spawn(self._keep_map())
 
     async def close(self) -> None:
@@ -148,6 +143,13 @@ class Links:
         """Run a script. Raises TierUnavailable, at once or through the future."""
         return self._need(key).run(script, key, arguments, on_reply)
 
+    def barrier(self, key: bytes) -> "asyncio.Future[None]":
+        """Done when the pushes of what the key's server has answered so far have left it.
+
+        Raises TierUnavailable, at once or through the future.
+        """
+        return self._need(key).barrier()
+
     def unread(self) -> bool:
         """Whether bytes have arrived that were not looked at yet: one system call."""
         return bool(self._poll.poll(0))
@@ -163,15 +165,13 @@ class Links:
         Raises:
             TierUnavailable: one of them does not answer.
         """
-        pattern = b"".join(b"\\" + bytes([c]) if c in b"*?[]\\" else bytes([c]) for c in prefix)
+        pattern = literally(prefix) + b"*"
         for link in self._serving():
             if server and link.name != server:
                 continue
             cursor = b"0"
             while True:
-                cursor, keys = await link.ask(
-                    b"SCAN", cursor, b"MATCH", pattern + b"*", b"COUNT", b"500"
-                )
+                cursor, keys = await link.ask(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", b"500")
                 for key in keys:
                     yield key
                 if cursor == b"0":

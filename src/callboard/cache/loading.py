@@ -20,7 +20,8 @@ from callboard.cache.policy import Key, untagged
 from callboard.cache.records import Outcome, Record
 from callboard.cache.refuge import Refuge
 from callboard.cache.tags import floor_of
-from callboard.cache.tier import STORED, Busy, Miss, Soft, Tier, Verdict, Win, new_token
+from callboard.cache.tier import STORED, Tier, new_token
+from callboard.cache.verdicts import Busy, Miss, Soft, Verdict, Win
 
 __all__ = ["Loading"]
 

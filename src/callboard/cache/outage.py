@@ -76,6 +76,8 @@ class Owed:
 
     def concerns(self, raw: bytes) -> bool:
         """Whether something is owed to a key: what its server says of it is not believed."""
+        if not self._keys and not self._everything:
+            return False  # nearly always; asked before every read
         return bool(self._everything) or any(raw in keys for keys in self._keys.values())
 
     def floor(self, raw: bytes) -> int:

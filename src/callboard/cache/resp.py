@@ -14,7 +14,7 @@ import hiredis
 
 from callboard.cache.errors import TierUnavailable, TooManyRequests
 
-__all__ = ["Command", "Connection", "pack"]
+__all__ = ["Command", "Connection", "aside", "fail", "pack", "seen"]
 
 PENDING_MAX = 20_000
 """Commands that may wait for one server: a burst of 400 waiters is 50 times smaller."""
@@ -48,6 +48,27 @@ def pack(*words: bytes) -> bytes:
     return packed
 
 
+def aside(future: "asyncio.Future[Any]") -> Command:
+    """Return a command that concerns no key, and whose reply is wanted as it is."""
+    return Command(future, _as_is, b"", None, (), 1)
+
+
+def _as_is(reply: Any, _: int) -> Any:
+    return reply
+
+
+def seen(future: "asyncio.Future[Any]") -> None:
+    """Look at a result nobody waits for, so that its error is not complained about."""
+    if not future.cancelled():
+        future.exception()
+
+
+def fail(command: Command, error: Exception) -> None:
+    """Tell whoever waits for a command that it failed."""
+    if not command.future.done():
+        command.future.set_exception(error)
+
+
 class Connection(asyncio.Protocol):
     """A connection from `connection_made` to `connection_lost`; never used again after that.
 
@@ -76,6 +97,8 @@ class Connection(asyncio.Protocol):
         self._transport: Any = None
         self._loop = asyncio.get_running_loop()
         self._lost_why = ""
+        self.gone = asyncio.Event()
+        """Set once the socket is closed."""
         self.incarnation = 0
         self.reads = 0
         """How often bytes arrived: tells whether what was unread has been looked at."""
@@ -153,6 +176,7 @@ class Connection(asyncio.Protocol):
         for command in pending:
             if not command.future.done():
                 command.future.set_exception(TierUnavailable(self._lost_why))
+        self.gone.set()
         self._on_lost(self, self._lost_why)
 
     def abort(self, why: str) -> None:

@@ -92,6 +92,17 @@ class Transport(Protocol):
             TierUnavailable: it could not be sent, or no reply came: it may have run.
         """
 
+    def barrier(self, key: bytes) -> "Future[None]":
+        """Done when the pushes of whatever the key's server has answered so far have left it.
+
+        A server answers the writer and pushes to everybody else in one turn of its loop, in an
+        order of its own: the writer's answer may be the first. What is asked after that answer
+        is answered in a later turn.
+
+        Raises (at once, or through the future):
+            TierUnavailable: there is no connection any more.
+        """
+
     def unread(self) -> bool:
         """Whether bytes have arrived that were not looked at yet (so pushes may be among them)."""
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from callboard.cache.answer import Answer, Loader
 from callboard.cache.policy import Key
-from callboard.cache.tier import Miss, Soft
+from callboard.cache.verdicts import Miss, Soft
 
 __all__ = ["Warmable", "Warmed", "warm"]
 

@@ -1,6 +1,7 @@
 """Putting and invalidating: at once here, in Redis as soon as it can be told, never forgotten."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -49,6 +50,8 @@ class Writing:
                 self._owe(key.raw, loaded.as_of, key.space.name)
                 return False
             stored = await tier.fill(key, loaded, seen, None, soft_s) == STORED
+            if stored:
+                await self._let_pushes_leave(key.raw)
         except TierUnavailable:
             self._owe(key.raw, loaded.as_of, key.space.name)
             return False
@@ -103,15 +106,22 @@ class Writing:
             changed = await asyncio.shield(sent)
         except TierUnavailable:
             return False
+        if changed:
+            await self._let_pushes_leave(raw)
         tier.hook(Record(Outcome.INVALIDATED if changed else Outcome.UNCHANGED, name))
         return True
+
+    async def _let_pushes_leave(self, raw: bytes) -> None:
+        """Return when a reader elsewhere, looking at its socket, would find the push."""
+        with contextlib.suppress(TierUnavailable):  # then the server's turn is long over
+            await self._tier.transport.barrier(raw)
 
     def _send(
         self, raw: bytes, at: int | None, ttl_s: float, *, is_tag: bool
     ) -> "asyncio.Future[bool]":
         def on_reply(reply: Any, _: int) -> bool:
-            # What was read before the floor but arrived after we forgot must go as well: our
-            # own writes are not pushed to us.
+            # What was read before the floor but arrived after we forgot must go as well, even
+            # where a server does not push our own writes to us.
             if is_tag:
                 self.tag_changed(raw[len(self._tier.tags.prefix) :].decode())
             else:
