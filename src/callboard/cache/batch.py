@@ -6,6 +6,7 @@ calls of the loader that fall into the same moment are made as one, at the highe
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from callboard.cache.answer import Answer, BatchLoader, Loaded, Loader
@@ -47,27 +48,40 @@ class Gathering(Generic[T]):
     def __init__(self, loader: BatchLoader[T], *, clocked: bool) -> None:
         self._loader = loader
         self._clocked = clocked
-        self._ids: list[str] = []
-        self._floor = 0
-        self._call: asyncio.Task[dict[str, Loaded[T]]] | None = None
+        self._next: tuple[_Call, asyncio.Task[dict[str, Loaded[T]]]] | None = None
 
     async def load(self, id_: str, floor: int) -> Loaded[T]:
         """Load one id together with the others of this moment."""
-        self._ids.append(id_)
-        self._floor = max(self._floor, floor)
-        if self._call is None:
-            self._call = asyncio.get_running_loop().create_task(self._load_all())
-        found = await asyncio.shield(self._call)
-        return found[id_]
+        if self._next is None:
+            begun = _Call()
+            self._next = begun, asyncio.get_running_loop().create_task(self._load(begun))
+        call, task = self._next
+        call.ids.append(id_)
+        call.floor = max(call.floor, floor)
+        call.waiting += 1
+        try:
+            return (await asyncio.shield(task))[id_]
+        finally:
+            call.waiting -= 1
+            if not call.waiting:
+                task.cancel()  # nobody wants it any more; no effect on one that has ended
 
-    async def _load_all(self) -> dict[str, Loaded[T]]:
+    async def _load(self, call: "_Call") -> dict[str, Loaded[T]]:
         # Leases asked for in one pipeline are answered in one read: their loads meet here.
         await asyncio.sleep(0)
-        ids, floor = self._ids, self._floor
-        self._ids, self._floor, self._call = [], 0, None
-        found = dict(await self._loader(ids, floor))
+        self._next = None
+        found = dict(await self._loader(call.ids, call.floor))
         # What it left out it looked for together with the rest, and in any case at the floor.
-        as_of = min((loaded.as_of or floor for loaded in found.values()), default=floor)
-        for id_ in ids:
+        as_of = min((one.as_of or call.floor for one in found.values()), default=call.floor)
+        for id_ in call.ids:
             found.setdefault(id_, Loaded(None, as_of if self._clocked else None))
         return found
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call of the loader, while ids are still being added and until it has ended."""
+
+    ids: list[str] = field(default_factory=list)
+    floor: int = 0
+    waiting: int = 0

@@ -276,7 +276,6 @@ class Cache:
             tag = self._tier.tags.name(raw)
             if tag is None:
                 self._memory.drop(raw)
-                self._loading.refuge.drop(raw)
                 self._loading.bells.ring(raw)
             else:
                 self._writing.tag_changed(tag)

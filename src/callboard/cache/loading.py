@@ -56,7 +56,7 @@ class Loading:
         """Join the load of a key, or begin it. Raises what the loader raises, or LoadTimeout."""
         tier, raw = self._tier, key.raw
         tier.hook(Record(Outcome.MISS, key.space.name))
-        kept = self.refuge.get(key, min_as_of)
+        kept = self.refuge.get(key, min_as_of, missed.stored_floor)
         if kept is not None and kept.stale:  # the loader failed a moment ago
             tier.hook(Record(Outcome.STALE_ERROR, key.space.name))
             return kept
@@ -167,7 +167,7 @@ class Loading:
             raise
         except Exception as error:
             await self._give_back(key, token)
-            return await self._stale_or_raise(key, error)
+            return await self._stale_or_raise(key, error, floor)
         finally:
             renewing.cancel()
         answer = Answer(loaded.value, loaded.as_of or 0, False, Source.LOADER)  # noqa: FBT003  (a record)
@@ -175,10 +175,8 @@ class Loading:
             tags = checked_tags(loaded.tags)
             if tags:
                 seen = {**await tier.seen(tags), **seen}
-            if loaded.value is None and not space.negative_ttl_s:
-                await self._give_back(key, token)
-            else:
-                await self._fill(key, loaded, seen, token, cost_s)
+            # "Nothing" is filled even where it is not to be remembered: it ends what was there.
+            await self._fill(key, loaded, seen, token, cost_s)
         except TierUnavailable:
             tier.hook(Record(Outcome.DEGRADED, space.name))
         return answer
@@ -249,7 +247,7 @@ class Loading:
         tier.hook(Record(Outcome.LOADED, space.name, tier.now_s() - began_s))
         return loaded
 
-    async def _stale_or_raise(self, key: Key[T], error: Exception) -> Answer[T]:
+    async def _stale_or_raise(self, key: Key[T], error: Exception, floor: int) -> Answer[T]:
         """Serve what was good last, marked stale; else say what went wrong."""
         tier, found = self._tier, None
         try:
@@ -260,7 +258,7 @@ class Loading:
         if found is None:
             raise error
         tier.hook(Record(Outcome.STALE_ERROR, key.space.name))
-        self.refuge.put(key, found)
+        self.refuge.put(key, found, floor)
         return found
 
     # -- in the background -----------------------------------------------------------------

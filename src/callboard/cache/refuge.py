@@ -21,6 +21,7 @@ class _Kept(NamedTuple):
     answer: Answer[Any]
     """Without its value."""
     payload: bytes | None
+    floor: int
     size: int
 
 
@@ -33,16 +34,19 @@ class Refuge:
         self._bytes = 0
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
 
-    def get(self, key: Key[T], min_as_of: int) -> Answer[T] | None:
-        """Return an answer that is young enough and contains enough, or is marked stale."""
+    def get(self, key: Key[T], min_as_of: int, floor: int = 0) -> Answer[T] | None:
+        """Return an answer that is young enough and contains enough, or is marked stale.
+
+        None too when the key's floor has risen above the one it was kept under.
+        """
         kept = self._kept.get(key.raw)
-        if kept is None or self._now_s() >= kept.until_s:
+        if kept is None or self._now_s() >= kept.until_s or floor > kept.floor:
             return None
         if kept.answer.as_of < min_as_of and not kept.answer.stale:
             return None
         return _with_value(key, kept)
 
-    def put(self, key: Key[T], answer: Answer[T]) -> None:
+    def put(self, key: Key[T], answer: Answer[T], floor: int = 0) -> None:
         """Keep an answer, as bytes, so that nobody can change another's."""
         self.drop(key.raw)
         value = answer.value
@@ -50,7 +54,8 @@ class Refuge:
         size = len(payload or b"") + len(key.raw) + _OVERHEAD_BYTES
         now_s = self._now_s()
         bare = answer._replace(value=None)
-        self._kept[key.raw] = _Kept(now_s, now_s + key.space.degraded_ttl_s, bare, payload, size)
+        until_s = now_s + key.space.degraded_ttl_s
+        self._kept[key.raw] = _Kept(now_s, until_s, bare, payload, floor, size)
         self._bytes += size
         while self._bytes > self._bytes_max:
             self._bytes -= self._kept.popitem(last=False)[1].size

@@ -55,8 +55,9 @@ end
 local valid = (kind == 'V' or kind == 'N') and now < ms(h, 47) and not less(as_of, min)
 valid = valid and as_of ~= ARGV[10]
 if valid and less(as_of, floor) then
-  local dirty = ms(h, 55)
-  valid = dirty > 0 and now < dirty + tonumber(ARGV[7])
+  local dirty, window = ms(h, 55), tonumber(ARGV[7])
+  -- A clock that is wrong may close the window, but not widen it beyond its own length.
+  valid = window > 0 and dirty > 0 and math.abs(now - dirty) < window
 end
 if valid and not early then return {'V', redis.call('GET', key)} end
 if token ~= none and ms(h, 31) > now then return {'B', ms(h, 31)} end
@@ -77,7 +78,7 @@ FILL = Script(
 local clocked, put, entry = ARGV[4] ~= '', ARGV[5] == '1', ARGV[7]
 if here then
   local mine = token ~= none and token == ARGV[3]
-  if not put and (strict or not clocked) and not mine then return -2 end
+  if not put and not mine then return -2 end
   if clocked and (less(ARGV[4], floor) or less(ARGV[4], as_of)) then
     if mine then redis.call('SETRANGE', key, 22, none .. none) end
     return 0
@@ -96,8 +97,8 @@ redis.call('SET', key, entry:sub(1, 2) .. server .. stamps .. entry:sub(23), 'PX
 return 1
 """
 )
-"""Store a loaded value (under a lease) or a written one (put). An absent key takes no loaded
-value: our lease was on it, so whatever else was on it, a floor perhaps, is lost as well."""
+"""Store a loaded value (under a lease) or a written one (put). A loaded value needs its own
+lease to be there still: if it is not, a floor may have been lost together with it."""
 
 FLOOR = Script(
     _PRELUDE

@@ -101,7 +101,10 @@ class Tier:
         hard_ms = entry.hard_ms
         dirty = entry.as_of < entry.floor
         if dirty:
-            hard_ms = min(hard_ms, entry.dirty_ms + int(key.space.coalesce_s * 1000))
+            window_ms = int(key.space.coalesce_s * 1000)
+            hard_ms = min(hard_ms, entry.dirty_ms + window_ms)
+            if now_ms <= entry.dirty_ms - window_ms:
+                return missed  # clocks disagree by more than the window: it is closed
         if now_ms >= hard_ms:
             return missed
         if entry.tags:
@@ -141,8 +144,9 @@ class Tier:
         space = key.space
         immutable = space.codec.immutable or entry.kind == b"N"
         as_of = 0 if entry.strict else entry.as_of
-        if space.l1_bytes and self.transport.tracking:
-            now_s, now_ms = self.now_s(), self.now_ms()
+        now_ms = self.now_ms()
+        if space.l1_bytes and self.transport.tracking and now_ms < hard_ms:
+            now_s = self.now_s()
             longest_s = space.l1_ttl_s if space.l1_ttl_s is not None else math.inf
             dirty = entry.as_of < entry.floor
             self.memory.put(
@@ -306,7 +310,7 @@ class Tier:
                 self.memory.drop(key.raw)
             return int(reply)
 
-        life_s = ttl_s if nothing else max(ttl_s, space.stale_if_error_s)
+        life_s = max(ttl_s, space.floor_ttl_s if nothing else space.stale_if_error_s)
         arguments = (
             b"%d" % now_ms,
             token or NO_TOKEN,

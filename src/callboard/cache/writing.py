@@ -106,8 +106,8 @@ class Writing:
             changed = await asyncio.shield(sent)
         except TierUnavailable:
             return False
-        if changed:
-            await self._let_pushes_leave(raw)
+        # Even if it changed nothing: what did may have been done in the same turn.
+        await self._let_pushes_leave(raw)
         tier.hook(Record(Outcome.INVALIDATED if changed else Outcome.UNCHANGED, name))
         return True
 
