@@ -59,7 +59,7 @@ if valid and less(as_of, floor) then
   -- A clock that is wrong may close the window, but not widen it beyond its own length.
   valid = window > 0 and dirty > 0 and math.abs(now - dirty) < window
 end
-if valid and not early then return {'V', redis.call('GET', key)} end
+if valid and (not early or now < ms(h, 39)) then return {'V', redis.call('GET', key)} end
 if token ~= none and ms(h, 31) > now then return {'B', ms(h, 31)} end
 redis.call('SETRANGE', key, 22, ARGV[4] .. lease_end)
 if ARGV[9] == '1' then redis.call('SETRANGE', key, 1, '\\1') end
