@@ -96,6 +96,8 @@ class Cache:
             LoadTimeout: the loader took too long and there was nothing stale to serve.
             Exception: what the loader raised, likewise.
         """
+        if min_as_of:
+            _require_clock(key)
         if key.raw in self._nodes and self._now_s() - self._looked_s < _TRUST_S:
             # What nearly every read is: no more is asked than must be.
             hit = self._in_memory(key, self._now_s(), min_as_of)
@@ -114,6 +116,8 @@ class Cache:
 
     async def get(self, key: Key[T], *, min_as_of: int = 0) -> Answer[T] | None:
         """Return a value if there is one; None: there is not, or Redis is away."""
+        if min_as_of:
+            _require_clock(key)
         answer = await self._find(key, min_as_of)
         if isinstance(answer, Soft):
             return answer.answer
@@ -142,7 +146,28 @@ class Cache:
             found = self._in_memory(key, now_s, min_as_of)
             if found is not None:
                 return found
-        return await self._find_in_redis(key, min_as_of)
+        if not self.trusts(key):
+            return None
+        try:
+            seen = await self._tier.read(key, min_as_of)
+            if isinstance(seen, Miss):
+                return await self._knowing_tags(key, min_as_of, seen) if seen.unknown else seen
+        except TierUnavailable:
+            return None
+        self._hook(self._tier.hits(key.space)[1])
+        return seen
+
+    async def _knowing_tags(
+        self, key: Key[T], min_as_of: int, missed: Miss
+    ) -> Answer[T] | Soft | Miss:
+        """Learn the floors of an entry's tags, and look again; raises TierUnavailable."""
+        tier = self._tier
+        await tier.learn_tags(missed.unknown)
+        tier.require_trusted(key.raw)
+        seen = await tier.read(key, min_as_of)
+        if not isinstance(seen, Miss):
+            self._hook(tier.hits(key.space)[1])
+        return seen
 
     def _in_memory(self, key: Key[T], now_s: float, min_as_of: int) -> Answer[T] | Soft | None:
         node = self._memory.get(key.raw, now_s)
@@ -154,24 +179,6 @@ class Cache:
             value = key.space.codec.decode(node.payload)
             answer = Answer(value, answer.as_of, answer.stale, Source.L1)
         return answer if now_s < node.soft_s else Soft(answer._replace(stale=True))
-
-    async def _find_in_redis(self, key: Key[T], min_as_of: int) -> Answer[T] | Soft | Miss | None:
-        tier = self._tier
-        if min_as_of and not key.space.clocked:
-            message = f"{key!r}: without a clock nothing can be promised about min_as_of"
-            raise ValueError(message)
-        if not self.trusts(key):
-            return None
-        try:
-            found = await tier.read(key, min_as_of)
-            if isinstance(found, Miss) and found.unknown:
-                await tier.learn_tags(found.unknown)
-                found = await tier.read(key, min_as_of)
-        except TierUnavailable:
-            return None
-        if not isinstance(found, Miss):
-            self._hook(tier.hits(key.space)[1])
-        return found
 
     async def _let_pushes_in(self) -> None:
         """Let the loop read what has arrived before memory is asked."""
@@ -322,3 +329,9 @@ class Cache:
         with contextlib.suppress(ValueError):
             late_ms = self._tier.now_ms() - int(raw[len(self._beat) :])
             self._hook(Record(Outcome.LAG, seconds=max(late_ms, 0) / 1000))
+
+
+def _require_clock(key: Key[Any]) -> None:
+    if not key.space.clocked:
+        message = f"{key!r}: without a clock nothing can be promised about min_as_of"
+        raise ValueError(message)

@@ -79,11 +79,8 @@ class Tier:
     # -- reading ---------------------------------------------------------------------------
 
     def read(self, key: Key[T], min_as_of: int) -> "asyncio.Future[Answer[T] | Soft | Miss]":
-        """Ask Redis. Raises TierUnavailable, at once or through the future."""
-        self.require_trusted(key.raw)
-        return self.transport.get(
-            key.raw, lambda reply, server: self.judge(key, min_as_of, reply, server)
-        )
+        """Ask a server that is trusted. Raises TierUnavailable, at once or through the future."""
+        return self.transport.get(key.raw, partial(self.judge, key, min_as_of))
 
     def judge(  # noqa: C901, PLR0911  (one question after the other; parts would hide the order)
         self, key: Key[T], min_as_of: int, raw: bytes | None, server: int
