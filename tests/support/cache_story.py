@@ -43,7 +43,9 @@ class _Story:
         if self.weather.tagged:
             steps.append((4, self._write_tag))
         if self.weather.outages:
-            steps += [(2, self._cut), (1, self._die), (1, self._remember)]
+            steps += [(2, self._cut)]
+        if self.weather.outages and self.weather.deaths:
+            steps += [(1, self._die), (1, self._remember)]
         self._weights = [weight for weight, _ in steps]
         self._steps = [step for _, step in steps]
 
@@ -90,7 +92,7 @@ class _Story:
         if choice < 0.3 and not self.weather.purges:
             self.world.spawn(self._put(process, key, stamp))
         elif choice < 0.9:
-            alone = choice < 0.4
+            alone = choice < 0.3 + self.weather.alone
             self.world.spawn(self._invalidate(process, [key], stamp, alone=alone))
             if alone:
                 return
@@ -145,6 +147,8 @@ class _Story:
     def _ack(self, keys: list[Key[Any]], ack: Ack) -> None:
         for key in keys:
             self.world.acks[key.id].append(ack)
+            if self.rng.random() < 0.4:  # who reads at once sees what is not done yet
+                self.world.spawn(self.world.read(self._one()[0], key))
 
     # -- outages ---------------------------------------------------------------------------
 
@@ -153,6 +157,7 @@ class _Story:
         process = self.rng.choice(self.world.processes)
         process.transport.reachable = False
         process.transport.cut()
+        process.cut_at_s = self.world.loop.time()
         self.world.note("cut", process.number)
         self.world.spawn(self._mend(process))
 

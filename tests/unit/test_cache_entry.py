@@ -36,6 +36,7 @@ entries = st.builds(
     stamps,
     st.dictionaries(names, seen, max_size=3),
     st.binary(max_size=100),
+    st.just(0),
 )
 
 
@@ -64,6 +65,14 @@ def test_a_lease_is_read_though_it_is_never_written() -> None:
     assert found is not None
     assert found.token == b"token--1"
     assert encode(found)[22:38] == NO_TOKEN + bytes(8)
+
+
+def test_the_mark_of_a_fill_is_read_where_a_lease_would_end() -> None:
+    raw = bytearray(encode(entry()))
+    raw[30:38] = (2**64 - 2).to_bytes(8, "big")
+    found = decode(bytes(raw))
+    assert found is not None
+    assert found.mark == 2**64 - 2
 
 
 def test_stamps_are_eight_bytes_in_network_order() -> None:

@@ -11,7 +11,7 @@ invalidation share one slot and one atomic step, on a single server and in a clu
  6 as_of   stamp the value is complete up to
 14 floor   no value with an older stamp is valid
 22 token   of the lease; 0: nobody loads
-30 until   end of the lease, ms
+30 until   end of the lease, ms; without a lease the mark of the fill: which one it was
 38 soft_at from here on one refresher reloads, ms
 46 hard_at from here on it is no hit, ms
 54 dirty   first invalidation since the load, ms; 0: none
@@ -72,6 +72,8 @@ class Entry(NamedTuple):
     dirty_ms: int
     tags: Mapping[str, Seen]
     payload: bytes
+    mark: int = 0
+    """Which fill it was: two may carry one stamp."""
 
 
 def stamp(of: int) -> bytes:
@@ -91,17 +93,19 @@ def decode(raw: bytes | None) -> Entry | None:
     """Read an entry; None where there is none."""
     if raw is None or len(raw) < HEADER.size:
         return None
-    kind, strict, server, as_of, floor, token, _, soft, hard, dirty, length = HEADER.unpack_from(
-        raw
+    kind, strict, server, as_of, floor, token, mark, soft, hard, dirty, length = (
+        HEADER.unpack_from(raw)
     )
     start = HEADER.size + length
     tags = _tags(raw[HEADER.size : start]) if length else {}
     payload = raw[start:]
-    return Entry(kind, strict == 1, server, as_of, floor, token, soft, hard, dirty, tags, payload)
+    return Entry(
+        kind, strict == 1, server, as_of, floor, token, soft, hard, dirty, tags, payload, mark
+    )
 
 
 def encode(entry: Entry) -> bytes:
-    """Return the bytes of an entry without a lease; the script sets server, and checks the rest.
+    """Return the bytes of an entry without a lease; the script sets server, stamps and mark.
 
     Raises:
         ValueError: the tags do not fit.

@@ -42,7 +42,7 @@ TAKE = Script(
     _PRELUDE
     + _HEAD
     + """
--- ARGV: min, token, lease_ms, floor_ttl_ms, coalesce_ms, early, strict, rejected as_of or ''
+-- ARGV: min, token, lease_ms, floor_ttl_ms, coalesce_ms, early, strict, rejected mark or ''
 -- {'V', entry}: it is valid. {'B', until}: somebody loads. {'W', floor}: you load.
 local min, lease_end = ARGV[3], struct.pack('>I8', now + tonumber(ARGV[5]))
 local early = ARGV[8] == '1'
@@ -53,7 +53,7 @@ if not here then
   return {'W', later(floor, min)}
 end
 local valid = (kind == 'V' or kind == 'N') and now < ms(h, 47) and not less(as_of, min)
-valid = valid and as_of ~= ARGV[10]
+valid = valid and h:sub(31, 38) ~= ARGV[10]
 if valid and less(as_of, floor) then
   local dirty, window = ms(h, 55), tonumber(ARGV[7])
   -- A clock that is wrong may close the window, but not widen it beyond its own length.
@@ -73,7 +73,7 @@ FILL = Script(
     _PRELUDE
     + _HEAD
     + """
--- ARGV: token, as_of ('': no clock), put, life_ms, entry
+-- ARGV: token (of a put: its mark), as_of ('': no clock), put, life_ms, entry
 -- 1 stored, 0 older than what is known, -1 the lease is lost, -2 it is somebody else's.
 local clocked, put, entry = ARGV[4] ~= '', ARGV[5] == '1', ARGV[7]
 if here then
@@ -93,7 +93,8 @@ if not clocked then
   local at = known and later(floor, as_of) or none
   stamps = at .. at
 end
-redis.call('SET', key, entry:sub(1, 2) .. server .. stamps .. entry:sub(23), 'PX', ARGV[6])
+redis.call('SET', key, entry:sub(1, 2) .. server .. stamps .. none .. ARGV[3] .. entry:sub(39),
+  'PX', ARGV[6])
 return 1
 """
 )

@@ -109,11 +109,11 @@ class Tier:
                 return Miss(tuple(unknown))
             if not self.tags.allow(entry):
                 floor = 0 if entry.strict else floor_of(self.tags.seen(entry.tags))
-                return missed._replace(floor=floor, rejected=entry.as_of)
+                return missed._replace(floor=floor, rejected=entry.mark)
         try:
             value = None if entry.kind == b"N" else key.space.codec.decode(entry.payload)
         except Exception:
-            return missed._replace(rejected=entry.as_of)  # written by other code: load it anew
+            return missed._replace(rejected=entry.mark)  # written by other code: load it anew
         soft = now_ms >= entry.soft_ms and not dirty
         answer = self._keep(key, entry, value, Source.L2, hard_ms)
         if soft or dirty:
@@ -310,7 +310,7 @@ class Tier:
         life_s = max(ttl_s, space.floor_ttl_s if nothing else space.stale_if_error_s)
         arguments = (
             b"%d" % now_ms,
-            token or NO_TOKEN,
+            token or new_token(),
             b"" if strict else stamp(as_of),
             b"0" if token else b"1",
             b"%d" % int(life_s * 1000),

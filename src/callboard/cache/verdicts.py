@@ -16,7 +16,7 @@ class Miss(NamedTuple):
     floor: int = 0
     """What the entry's tags were invalidated for."""
     rejected: int | None = None
-    """`as_of` of an entry that the server thinks valid and we know better about."""
+    """The mark of an entry that the server thinks valid and we know better about."""
     token: bytes = NO_TOKEN
     """Of the lease on it."""
     stored_floor: int = 0
