@@ -106,6 +106,20 @@ async def test_memory_does_not_serve_what_a_push_that_lies_unread_has_ended(
         assert await reader.read() == 2
 
 
+async def test_memory_is_not_served_when_the_end_of_its_connection_lies_unread(
+    server: RedisServer, two: tuple[Reader, Reader]
+) -> None:
+    reader, _ = two
+    await reader.in_memory()
+    at = reader.truth.write(KEY.id)
+    with redis.Redis(port=server.port) as other:
+        assert other.client_kill_filter(_type="normal", skipme=True) >= 2
+        words: list[Any] = [FLOOR.source, 1, KEY.raw, b"\0" * 4, b"0", stamp(at), b"60000"]
+        assert other.eval(*words) == 1  # nobody is told: there is no connection to push to
+        other.ping()
+        assert await reader.read() == 2
+
+
 @pytest.mark.parametrize("command", ["FLUSHALL", "FLUSHDB"])
 async def test_memory_is_given_up_when_all_keys_are_removed(
     server: RedisServer, two: tuple[Reader, Reader], command: str

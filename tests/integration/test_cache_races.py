@@ -127,8 +127,7 @@ def loads_at_most(step: str, tell: Tell, space: Keyspace[str]) -> int:
     fenced_by_stamp = tell is not purge and tell is not purge_tag and space.clocked
     if STEPS.index(step) < (5 if fenced_by_stamp else 3):
         return 1
-    # Who rejects a value for its tags loads it anew once in each process, see below.
-    return 2 if fenced_by_stamp or not space.tagged else 3
+    return 2
 
 
 @pytest.mark.parametrize(("tell", "space"), WAYS, ids=NAMES)

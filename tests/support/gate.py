@@ -33,6 +33,8 @@ class Valve:
         self._held: deque[Held] = deque()
         self._late: dict[asyncio.StreamWriter, deque[Held]] = {}
         self._came = asyncio.Event()
+        self._flows = asyncio.Event()
+        self._flows.set()
 
     def take(self, sink: asyncio.StreamWriter, data: bytes) -> None:
         """Pass something on, now or when it is released."""
@@ -48,6 +50,7 @@ class Valve:
     def hold(self) -> None:
         """Hold whatever comes from now on."""
         self._holds = True
+        self._flows.clear()
 
     @property
     def held(self) -> bytes:
@@ -93,10 +96,12 @@ class Valve:
         """Let through what is held and what comes."""
         self._holds = False
         self.let_through()
+        self._flows.set()
 
     def set_aside(self) -> None:
         """Keep back what is held, and what else comes by its connections; let others pass."""
         self._holds = False
+        self._flows.set()
         while self._held:
             held = self._held.popleft()
             self._late.setdefault(held[0], deque()).append(held)
@@ -111,8 +116,7 @@ class Valve:
     async def emptied(self) -> None:
         """Return when nothing is held, and nothing will be."""
         async with asyncio.timeout(_PATIENCE_S):
-            while self._holds:
-                await asyncio.sleep(0)
+            await self._flows.wait()
 
     def forget(self) -> None:
         """Lose what is held."""

@@ -145,11 +145,25 @@ class Racer:
 
     async def stand_at(self, step: str, key: Key[str]) -> "asyncio.Task[int]":
         """Begin a read that misses, and return it as it stands still at a step."""
-        gate = self.gate
+        self._arm()
+        reading = self.begin(key)
+        await self._go_to(step, key, 0)
+        return reading
+
+    async def refresh_at(self, step: str, key: Key[str]) -> Answer[str]:
+        """Read what memory holds past its soft TTL; return as the refresh stands at a step."""
+        self._arm()
+        answer = await self.answer(key)
+        await self._go_to(step, key, STEPS.index("TAKE held"))
+        return answer
+
+    def _arm(self) -> None:
         self.before.arm()
         self.after.arm()
-        gate.hold()
-        reading = self.begin(key)
+        self.gate.hold()
+
+    async def _go_to(self, step: str, key: Key[str], begin: int) -> None:
+        gate = self.gate
         moves: tuple[tuple[Callable[[], None], Callable[[], Awaitable[object]]], ...] = (
             (_nothing, lambda: gate.out.until(b"GET\r\n", key.raw)),
             (gate.out.let_through, gate.back.until),
@@ -160,10 +174,9 @@ class Racer:
             (self.after.pass_on, lambda: gate.out.until(FILL.sha.encode())),
             (gate.out.let_through, lambda: gate.back.until(b":1\r\n")),
         )
-        for let, reached in moves[: STEPS.index(step) + 1]:
+        for let, reached in moves[begin : STEPS.index(step) + 1]:
             let()
             await reached()
-        return reading
 
     def go_on(self, way: str = "flow") -> None:
         """Let the loader and the link go on for good."""

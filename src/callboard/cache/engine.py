@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 _TRUST_S = 20e-6
 """For how long memory is served without asking whether pushes have arrived meanwhile."""
+_TURNS_MAX = 4
 _BEAT_S = 1.0
 
 
@@ -182,9 +183,12 @@ class Cache:
 
     async def _let_pushes_in(self) -> None:
         """Let the loop read what has arrived before memory is asked."""
-        # Two turns: asyncio runs what was ready before it reads.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        # Two turns, as asyncio runs what was ready before it reads; a connection that ends
+        # takes one more, and stays unread until then.
+        for turn in range(_TURNS_MAX):
+            await asyncio.sleep(0)
+            if turn and not self._transport.unread():
+                break
         self._looked_s = self._now_s()
 
     # -- writing ---------------------------------------------------------------------------

@@ -115,12 +115,13 @@ class Bells:
     """Waiting for a key to change. A bell is hung before asking, so that no ring is missed."""
 
     def __init__(self) -> None:
-        self._hung: dict[bytes, set[asyncio.Future[None]]] = {}
+        # Dictionaries for their order: who came first is woken first.
+        self._hung: dict[bytes, dict[asyncio.Future[None], None]] = {}
 
     def hang(self, raw: bytes) -> "asyncio.Future[None]":
         """Return what is done at the next change of a key."""
         bell: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._hung.setdefault(raw, set()).add(bell)
+        self._hung.setdefault(raw, {})[bell] = None
         return bell
 
     def take_down(self, raw: bytes, bell: "asyncio.Future[None]") -> None:
@@ -128,7 +129,7 @@ class Bells:
         bell.cancel()
         hung = self._hung.get(raw)
         if hung is not None:
-            hung.discard(bell)
+            hung.pop(bell, None)
             if not hung:
                 del self._hung[raw]
 

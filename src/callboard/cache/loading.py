@@ -258,8 +258,8 @@ class Loading:
         if found is None:
             raise error
         tier.hook(Record(Outcome.STALE_ERROR, key.space.name))
-        self.refuge.put(key, found, floor)
-        return found
+        self.refuge.put(key, found[0], floor, age_s=found[1])
+        return found[0]
 
     # -- in the background -----------------------------------------------------------------
 
@@ -288,16 +288,20 @@ class Loading:
     # -- without Redis ---------------------------------------------------------------------
 
     async def _degraded(self, flight: Flight, key: Key[T], loader: Loader[T]) -> Answer[T]:
-        floor = max(flight.min_as_of, self._owed.floor(key.raw))
+        told = self._owed.newest_told if key.space.clocked else 0
+        floor = max(flight.min_as_of, self._owed.floor(key.raw), told)
         try:
             loaded = await self._call(key, loader, floor)
         except Exception as error:
-            found = self._tier.last_good_in_memory(key) or self.refuge.remembered(key)
-            if found is None:
+            good, age_s = self._tier.last_good_in_memory(key) or (
+                self.refuge.remembered(key),
+                self.refuge.age_s(key),
+            )
+            if good is None:
                 raise error from None
             self._tier.hook(Record(Outcome.STALE_ERROR, key.space.name))
-            self.refuge.put(key, found)
-            return found
+            self.refuge.put(key, good, age_s=age_s)
+            return good
         answer = Answer(loaded.value, loaded.as_of or 0, False, Source.DEGRADED)  # noqa: FBT003  (a record)
         if self.flights.of(key.raw, flight.min_as_of) is flight:
             self.refuge.put(key, answer)  # else it was invalidated meanwhile

@@ -41,6 +41,9 @@ class Owed:
 
     def __init__(self, limit: int = OWED_MAX) -> None:
         self._limit = limit
+        self.newest_told = 0
+        """The latest commit time this process has told Redis: whoever loads without Redis must
+        contain at least what we ourselves have said."""
         self._keys: dict[str, dict[bytes, Debt]] = {}
         self._everything: dict[str, Debt] = {}
 

@@ -17,6 +17,7 @@ _OVERHEAD_BYTES = 500
 
 class _Kept(NamedTuple):
     at_s: float
+    """When it was loaded."""
     until_s: float
     answer: Answer[Any]
     """Without its value."""
@@ -46,8 +47,11 @@ class Refuge:
             return None
         return _with_value(key, kept)
 
-    def put(self, key: Key[T], answer: Answer[T], floor: int = 0) -> None:
-        """Keep an answer, as bytes, so that nobody can change another's."""
+    def put(self, key: Key[T], answer: Answer[T], floor: int = 0, *, age_s: float = 0.0) -> None:
+        """Keep an answer, as bytes, so that nobody can change another's.
+
+        `age_s` is how long ago it was loaded: keeping it again does not make it younger.
+        """
         self.drop(key.raw)
         value = answer.value
         payload = None if value is None else key.space.codec.encode(value)
@@ -55,7 +59,7 @@ class Refuge:
         now_s = self._now_s()
         bare = answer._replace(value=None)
         until_s = now_s + key.space.degraded_ttl_s
-        self._kept[key.raw] = _Kept(now_s, until_s, bare, payload, floor, size)
+        self._kept[key.raw] = _Kept(now_s - age_s, until_s, bare, payload, floor, size)
         self._bytes += size
         while self._bytes > self._bytes_max:
             self._bytes -= self._kept.popitem(last=False)[1].size
@@ -66,6 +70,11 @@ class Refuge:
         if kept is None or self._now_s() - kept.at_s > key.space.stale_if_error_s:
             return None
         return _with_value(key, kept)._replace(stale=True)
+
+    def age_s(self, key: Key[T]) -> float:
+        """Return how long ago a kept answer was loaded; 0 for one that is not kept."""
+        kept = self._kept.get(key.raw)
+        return self._now_s() - kept.at_s if kept is not None else 0.0
 
     def drop(self, raw: bytes) -> None:
         """Forget an answer."""

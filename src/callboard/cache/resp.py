@@ -97,6 +97,7 @@ class Connection(asyncio.Protocol):
         self._transport: Any = None
         self._loop = asyncio.get_running_loop()
         self._lost_why = ""
+        self._ended = False
         self.gone = asyncio.Event()
         """Set once the socket is closed."""
         self.incarnation = 0
@@ -164,19 +165,25 @@ class Connection(asyncio.Protocol):
         self.waiting_since_s = self.heard_at_s if pending else None
 
     def eof_received(self) -> None:
-        """The server closed its side: there is nothing to wait for."""
+        """The server closed its side: it pushes nothing any more, and we know it from now on."""
+        self._end("the server closed the connection")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail whatever waits."""
-        self._lost_why = self._lost_why or (
-            str(exc) if exc else "the server closed the connection"
-        )
+        """The socket is closed."""
+        self._end(str(exc) if exc else "the server closed the connection")
+        self.gone.set()
+
+    def _end(self, why: str) -> None:
+        """Fail whatever waits, and tell the link, once."""
+        if self._ended:
+            return
+        self._ended = True
+        self._lost_why = self._lost_why or why
         pending, self._pending = self._pending, deque()
         self._out.clear()
         for command in pending:
             if not command.future.done():
                 command.future.set_exception(TierUnavailable(self._lost_why))
-        self.gone.set()
         self._on_lost(self, self._lost_why)
 
     def abort(self, why: str) -> None:

@@ -163,8 +163,8 @@ class Tier:
             )
         return Answer(value, as_of, False, source)  # noqa: FBT003  (a record)
 
-    async def last_good(self, key: Key[T]) -> Answer[T] | None:
-        """Return what may be served because the loader failed, however old; None: nothing.
+    async def last_good(self, key: Key[T]) -> tuple[Answer[T], float] | None:
+        """Return what may be served because the loader failed, and its age; None: nothing.
 
         Raises:
             TierUnavailable: Redis does not answer.
@@ -175,18 +175,20 @@ class Tier:
         if entry is None or entry.kind not in b"Vv":
             return None
         loaded_ms = entry.hard_ms - int(space.ttl_s * 1000)
-        if self.now_ms() - loaded_ms > space.stale_if_error_s * 1000:
+        age_s = (self.now_ms() - loaded_ms) / 1000
+        if age_s > space.stale_if_error_s:
             return None
         as_of = 0 if entry.strict else entry.as_of
-        return Answer(space.codec.decode(entry.payload), as_of, True, Source.L2)  # noqa: FBT003  (a record)
+        return Answer(space.codec.decode(entry.payload), as_of, True, Source.L2), age_s  # noqa: FBT003  (a record)
 
-    def last_good_in_memory(self, key: Key[T]) -> Answer[T] | None:
+    def last_good_in_memory(self, key: Key[T]) -> tuple[Answer[T], float] | None:
         """The same from memory, trusted or not."""
         node = self.memory.remembered(key.raw)
         if node is None or self.now_s() - node.loaded_s > key.space.stale_if_error_s:
             return None
+        age_s = self.now_s() - node.loaded_s
         value = node.answer.value if node.payload is None else key.space.codec.decode(node.payload)
-        return node.answer._replace(value=value, stale=True)
+        return node.answer._replace(value=value, stale=True), age_s
 
     async def learn_tags(self, tags: tuple[str, ...]) -> None:
         """Ask for the floors of tags that are not known.

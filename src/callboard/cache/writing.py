@@ -1,7 +1,6 @@
 """Putting and invalidating: at once here, in Redis as soon as it can be told, never forgotten."""
 
 import asyncio
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -50,8 +49,9 @@ class Writing:
                 self._owe(key.raw, loaded.as_of, key.space.name)
                 return False
             stored = await tier.fill(key, loaded, seen, None, soft_s) == STORED
-            if stored:
-                await self._let_pushes_leave(key.raw)
+            if stored and not await self._pushes_left(key.raw):
+                self._owe(key.raw, loaded.as_of, key.space.name)
+                return False
         except TierUnavailable:
             self._owe(key.raw, loaded.as_of, key.space.name)
             return False
@@ -107,14 +107,20 @@ class Writing:
         except TierUnavailable:
             return False
         # Even if it changed nothing: what did may have been done in the same turn.
-        await self._let_pushes_leave(raw)
+        if not await self._pushes_left(raw):
+            self._owe(raw, at, name, is_tag=is_tag)
+            return False
+        self._owed.newest_told = max(self._owed.newest_told, at or 0)
         tier.hook(Record(Outcome.INVALIDATED if changed else Outcome.UNCHANGED, name))
         return True
 
-    async def _let_pushes_leave(self, raw: bytes) -> None:
-        """Return when a reader elsewhere, looking at its socket, would find the push."""
-        with contextlib.suppress(TierUnavailable):  # then the server's turn is long over
+    async def _pushes_left(self, raw: bytes) -> bool:
+        """Return when readers elsewhere would find the push in their sockets; False: unknown."""
+        try:
             await self._tier.transport.barrier(raw)
+        except TierUnavailable:
+            return False
+        return True
 
     def _send(
         self, raw: bytes, at: int | None, ttl_s: float, *, is_tag: bool
