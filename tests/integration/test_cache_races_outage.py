@@ -314,31 +314,6 @@ async def test_a_telling_that_arrives_after_it_was_told_again_changes_nothing(
     assert race.loads <= loads + (tell is purge)
 
 
-@pytest.mark.parametrize("step", ["TAKE held", "after the load has read", "FILL held"])
-async def test_a_server_that_hangs_and_goes_on_makes_nothing_stale(
-    race: Race, server: RedisServer, step: str
-) -> None:
-    reader, other = race.racers
-    key = race.new_key(PLAIN)
-    await reader.cache._tier.learn_tags(PLAIN.tags(key.id))
-    first = await reader.stand_at(step, key)
-    server.freeze()
-    reader.gate.release()  # it lies in the server's own socket
-    await lost(other, key)
-    assert not await at_commit(other, key)
-    await lost(reader, key)
-    reader.go_on()
-    assert await first in (1, 2)
-    server.thaw()
-    await settled(other, key)
-    race.clock.by_s += 21
-    assert await race.all_read(key) == {2}
-    assert await race.served(key) == {"2"}
-
-
-# -- refused -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("how", "step"), [("full", "FILL held"), ("replica", "TAKE held")])
 async def test_a_server_that_refuses_writes_during_a_load_disturbs_no_caller(
     race: Race, server: RedisServer, how: str, step: str
