@@ -147,7 +147,8 @@ class Cache:
             found = self._in_memory(key, now_s, min_as_of)
             if found is not None:
                 return found
-        if not self.trusts(key):
+        raw = key.raw
+        if not self._transport.up(raw) or self._owed.concerns(raw):
             return None
         try:
             seen = await self._tier.read(key, min_as_of)

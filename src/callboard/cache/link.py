@@ -25,7 +25,7 @@ _AWAY = ("OOM", "READONLY", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "C
          "NOAUTH", "BUSY")  # fmt: skip
 """Errors that say that the server cannot do its work now, not that the command was wrong."""
 
-
+_GET = b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n"
 _CLOSE_TIMEOUT_S = 1.0
 
 
@@ -90,8 +90,12 @@ class Link:
 
     def get(self, key: bytes, on_reply: OnReply[T]) -> "asyncio.Future[T]":
         """Send GET. Raises TierUnavailable when there is no connection."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self.send(Command(future, on_reply, key, None, (), 0))
+        connection = self._connection
+        if connection is None:
+            message = f"no connection to {self.name}"
+            raise TierUnavailable(message)
+        future: asyncio.Future[T] = connection.loop.create_future()
+        connection.send(_GET % (len(key), key), Command(future, on_reply, key, None, (), 0))
         return future
 
     def run(
@@ -114,7 +118,7 @@ class Link:
             connection.send(pack(b"ASKING"), aside(unheard))
         key = command.key
         if command.script is None:
-            packed = b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(key), key)
+            packed = _GET % (len(key), key)
         else:
             packed = self._call(b"EVALSHA", command.script.sha.encode(), command)
         connection.send(packed, command)

@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
         self._pending: deque[Command] = deque()
         self._out: list[bytes] = []
         self._transport: Any = None
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._lost_why = ""
         self._ended = False
         self.gone = asyncio.Event()
@@ -126,7 +126,7 @@ class Connection(asyncio.Protocol):
             message = f"{PENDING_MAX} commands wait for the server already"
             raise TooManyRequests(message)
         if not self._out:
-            self._loop.call_soon(self._flush)
+            self.loop.call_soon(self._flush)
         self._out.append(packed)
         self._pending.append(command)
 
@@ -158,7 +158,15 @@ class Connection(asyncio.Protocol):
                 if kind is _ERROR:
                     self._on_error(command, reply)
                     continue
-                _resolve(command, reply, incarnation)
+                # What the caller does with it is done now, even if it no longer waits.
+                future = command.future
+                try:
+                    result = command.on_reply(reply, incarnation)
+                except Exception as error:
+                    fail(command, error)
+                else:
+                    if not future.done():
+                        future.set_result(result)
         except (hiredis.ProtocolError, IndexError) as error:
             self.abort(f"the server does not speak RESP3: {error!r}")
             return
@@ -197,16 +205,3 @@ class Connection(asyncio.Protocol):
     def alive(self) -> bool:
         """Whether commands can be sent."""
         return self._transport is not None and not self._lost_why
-
-
-def _resolve(command: Command, reply: Any, incarnation: int) -> None:
-    """Hand a reply over; what the caller does with it is done now, even if it no longer waits."""
-    future = command.future
-    try:
-        result = command.on_reply(reply, incarnation)
-    except Exception as error:
-        if not future.done():
-            future.set_exception(error)
-    else:
-        if not future.done():
-            future.set_result(result)

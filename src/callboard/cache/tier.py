@@ -80,14 +80,13 @@ class Tier:
 
     def read(self, key: Key[T], min_as_of: int) -> "asyncio.Future[Answer[T] | Soft | Miss]":
         """Ask a server that is trusted. Raises TierUnavailable, at once or through the future."""
-        return self.transport.get(key.raw, partial(self.judge, key, min_as_of))
+        judge = self.judge if key.space.l1_bytes else self._plainly
+        return self.transport.get(key.raw, partial(judge, key, min_as_of))
 
     def judge(  # noqa: C901, PLR0911  (one question after the other; parts would hide the order)
         self, key: Key[T], min_as_of: int, raw: bytes | None, server: int
     ) -> Answer[T] | Soft | Miss:
         """Decide whether an entry may be served, and keep it in memory if it may."""
-        if raw is not None and (plain := self._plain(key, min_as_of, raw, server)) is not None:
-            return plain
         entry = decode(raw)
         if entry is None or (entry.server != server and entry.server and server):
             return MISS
@@ -120,19 +119,23 @@ class Tier:
             answer = answer._replace(stale=True)
         return Soft(answer) if soft else answer
 
-    def _plain(self, key: Key[T], min_as_of: int, raw: bytes, server: int) -> Answer[T] | None:
-        """Return what nearly every hit without memory is, at a third of the price; else None."""
-        if key.space.l1_bytes or len(raw) < HEADER.size:
-            return None
+    def _plainly(
+        self, key: Key[T], min_as_of: int, raw: bytes | None, server: int
+    ) -> Answer[T] | Soft | Miss:
+        """Judge what nearly every hit without memory is, at a third of the price."""
+        if raw is None or len(raw) < HEADER.size:
+            return MISS
         kind, strict, made_on, as_of, floor, _, _, soft_ms, _, _, tags = HEADER.unpack_from(raw)
-        if kind != b"V" or strict or tags or made_on != server:
-            return None
-        if as_of < min_as_of or as_of < floor or self.now_ms() >= soft_ms:
-            return None
-        try:
-            return Answer(key.space.codec.decode(raw[HEADER.size :]), as_of, False, Source.L2)  # noqa: FBT003  (a record)
-        except Exception:
-            return None  # looked at again, and told apart
+        if kind == b"V" and made_on == server and not (strict or tags) and as_of >= floor:
+            now_ms = (self.now_s() + self._wall_offset_s) * 1000
+            if now_ms < soft_ms and as_of >= min_as_of:
+                try:
+                    value = key.space.codec.decode(raw[HEADER.size :])
+                except Exception:  # noqa: S110  (looked at again below, and told apart)
+                    pass
+                else:
+                    return Answer(value, as_of, False, Source.L2)  # noqa: FBT003  (a record)
+        return self.judge(key, min_as_of, raw, server)
 
     def _keep(
         self, key: Key[T], entry: Entry, value: T | None, source: Source, hard_ms: int
