@@ -1,19 +1,16 @@
 """The composition root: the only place that knows every part."""
 
 import asyncio
-import os
-import secrets
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import structlog
 from starlette.types import ASGIApp
 
-from callboard.app.adapters import ProjectionSource, StoreReads
+from callboard.app.adapters import StoreReads
 from callboard.app.keys import first_admin_key, parse_keys
 from callboard.app.lifecycle import Background, Lifecycle, Service
+from callboard.app.projection import projector_of
 from callboard.app.web import WebServer
 from callboard.clock import Clock
 from callboard.delivery.api.context import Context
@@ -31,18 +28,14 @@ from callboard.ingest.accept import ElevenLabsAcceptor, Inbox, TwilioAcceptor, T
 from callboard.ingest.batcher import Batcher
 from callboard.ingest.joiner import Joiner
 from callboard.ingest.routes import BodyLimits, WebhookRoutes
-from callboard.keyspaces import CAMPAIGNS, LIVE, SUMMARY, VIEWS
-from callboard.projection.board import Board, Publishers
-from callboard.projection.projector import Projector
+from callboard.keyspaces import VIEWS
 from callboard.settings import Settings
 from callboard.store import database as mongo
 from callboard.store.access import AccessStore
 from callboard.store.facts import FactStore
 from callboard.store.figures import FigureStore
-from callboard.store.leader import Lease
 from callboard.store.orphans import Orphans
 from callboard.views import connection as redis
-from callboard.views.publisher import Publisher
 from callboard.views.reader import ViewReader
 
 __all__ = ["Server"]
@@ -127,7 +120,7 @@ class Server:
         """Build the pipe from its end to its beginning, and start it in that order."""
         settings, clock, zone = self.settings, self.clock, self.settings.zone
         figures = FigureStore(database, zone)
-        projector = self._projector(database, client, figures)
+        projector = projector_of(settings, clock, database, client)
         replicas = {
             space.name: Replica(
                 space.name, ViewReader(client, space), clock, settings.delta_log_length
@@ -183,19 +176,6 @@ class Server:
             settings.webhook_bytes_max, settings.elevenlabs_bytes_max, settings.receiving_bytes_max
         )
         return WebhookRoutes(twilio, elevenlabs, limits, refuse=refusal, otherwise=otherwise)
-
-    def _projector(
-        self, database: mongo.MongoDatabase, client: redis.RedisClient, figures: FigureStore
-    ) -> Projector:
-        """Return the projector with its pens and its claim to lead."""
-        publishers = Publishers(
-            Publisher(client, LIVE), Publisher(client, CAMPAIGNS), Publisher(client, SUMMARY)
-        )
-        days = self.settings.calls_kept_days
-        kept = timedelta(days=days) if days is not None else None
-        board = Board(publishers, self.settings.zone, self.clock, kept)
-        lease = Lease(database, _owner(), self.settings.lease_ms)
-        return Projector(ProjectionSource(database), figures, lease, board, self.clock)
 
     async def _gate(self, database: mongo.MongoDatabase) -> Gate:
         """Return who may come in."""
@@ -267,8 +247,3 @@ def _secret(value: object) -> str:
     """Return a secret's text, empty when it is unset."""
     read = getattr(value, "get_secret_value", None)
     return read() if read is not None else ""
-
-
-def _owner() -> str:
-    """Name this process for the lease: host, pid, and a nonce, since pids come again."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

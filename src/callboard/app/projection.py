@@ -1,0 +1,43 @@
+"""The projector with everything it needs, for a server or for a process of its own."""
+
+import os
+import secrets
+import socket
+from datetime import timedelta
+
+from callboard.app.adapters import ProjectionSource
+from callboard.clock import Clock
+from callboard.keyspaces import CAMPAIGNS, LIVE, SUMMARY
+from callboard.projection.board import Board, Publishers
+from callboard.projection.projector import Projector
+from callboard.settings import Settings
+from callboard.store import database as mongo
+from callboard.store.figures import FigureStore
+from callboard.store.leader import Lease
+from callboard.views import connection as redis
+from callboard.views.publisher import Publisher
+
+__all__ = ["projector_of"]
+
+
+def projector_of(
+    settings: Settings,
+    clock: Clock,
+    database: mongo.MongoDatabase,
+    client: redis.RedisClient,
+) -> Projector:
+    """Return a projector with its pens and its claim to lead; `run` it."""
+    publishers = Publishers(
+        Publisher(client, LIVE), Publisher(client, CAMPAIGNS), Publisher(client, SUMMARY)
+    )
+    days = settings.calls_kept_days
+    kept = timedelta(days=days) if days is not None else None
+    board = Board(publishers, settings.zone, clock, kept)
+    lease = Lease(database, _owner(), settings.lease_ms)
+    figures = FigureStore(database, settings.zone)
+    return Projector(ProjectionSource(database), figures, lease, board, clock)
+
+
+def _owner() -> str:
+    """Name this process for the lease: host, pid, and a nonce, since pids come again."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
