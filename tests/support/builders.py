@@ -161,6 +161,7 @@ class MemoryView:
         self.deltas: list[Delta] = []
         self.flushed: dict[str, bytes] = {}
         self.failure: Exception | None = None
+        self.as_of = ""
 
     @property
     def items(self) -> Mapping[str, bytes]:
@@ -184,9 +185,10 @@ class MemoryView:
         self.snapshot.apply(delta)
         self.deltas.append(delta)
 
-    async def flush(self, *, vouch: bool = False) -> None:
+    async def flush(self, as_of: str, *, vouch: bool = False) -> None:
         """Write what is staged, unless it is made to fail."""
         del vouch  # in memory nothing expires
+        self.as_of = as_of
         await turn(0)
         self.seen.append(("flush", self.name))
         if self.failure is not None:

@@ -5,17 +5,21 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from support.builders import START, MemoryView, settle, until
+from support.figures import StoredFigures
 
 from callboard.clock import FixedClock
+from callboard.domain.buckets import Bucket, instant_of
 from callboard.domain.calls import is_active
 from callboard.domain.changes import Change, ChangeBatch, ClusterTime
-from callboard.domain.contributions import Bucket, Contribution, empty_counters, increments
+from callboard.domain.figures import FigureWrite, empty_counters
 from callboard.errors import LeaseLost
 from callboard.projection.board import Board, Publishers
+from callboard.projection.book import Book
 from callboard.projection.projector import Projector
 
 Document = dict[str, Any]
@@ -45,6 +49,18 @@ class Truth:
         self.seen.append(("all_calls", None))
         return self.now, _each(self.calls)
 
+    async def calls_between(
+        self, since: datetime, until: datetime
+    ) -> tuple[ClusterTime, AsyncIterator[Document]]:
+        """Return the calls that began in a stretch of time."""
+        self.seen.append(("calls_between", (since, until)))
+        found = [
+            call
+            for call in self.calls
+            if (at := instant_of(call.get("startTime"))) is not None and since <= at < until
+        ]
+        return self.now, _each(found)
+
     async def active_calls(self) -> tuple[ClusterTime, AsyncIterator[Document]]:
         """Return the calls alive."""
         return self.now, _each(filter(is_active, self.calls))
@@ -65,13 +81,13 @@ class Truth:
             yield item
 
 
-class Ledger:
+class Ledger(StoredFigures):
     """Figures and their checkpoint."""
 
     def __init__(self, seen: Seen) -> None:
+        super().__init__()
         self.seen = seen
         self.mark: Mark | None = None
-        self.counted: dict[Bucket, Document] = {}
         self.failure: Exception | None = None
         self._epoch = 0
 
@@ -84,7 +100,7 @@ class Ledger:
         epoch: int,
         before: Mapping[str, Any] | None,
         after: Mapping[str, Any],
-        moved: Contribution,
+        writes: Sequence[FigureWrite],
     ) -> None:
         """Move figures and token together, or fail once."""
         if self.failure is not None:
@@ -94,16 +110,15 @@ class Ledger:
         assert self.mark is not None
         assert before == self.mark.token
         self.mark = replace(self.mark, token=after)
-        for bucket, steps in moved.items():
-            increments(self.counted.setdefault(bucket, empty_counters()), steps.items())
+        self.write(writes)
         self.seen.append(("commit", after["n"]))
 
     async def replace_all(
-        self, epoch: int, folded: Mapping[Bucket, Document], folded_at: ClusterTime
+        self, epoch: int, documents: Sequence[Document], folded_at: ClusterTime
     ) -> None:
         """Store figures folded from nothing."""
         self._fence(epoch)
-        self.counted = dict(folded)
+        self.stored = {document["_id"]: deepcopy(document) for document in documents}
         self.mark = Mark(None, folded_at)
 
     def _fence(self, epoch: int) -> None:
@@ -112,18 +127,6 @@ class Ledger:
             message = f"epoch {self._epoch} projects now"
             raise LeaseLost(message)
         self._epoch = epoch
-
-    async def read(self, buckets: Sequence[Bucket]) -> dict[Bucket, Document]:
-        """Return stored figures."""
-        return {b: deepcopy(self.counted[b]) for b in buckets if b in self.counted}
-
-    async def campaigns(self) -> dict[str, Document]:
-        """Return every campaign's counters."""
-        return {
-            bucket.campaign_id: deepcopy(document)
-            for bucket, document in self.counted.items()
-            if bucket.day is None and bucket.campaign_id is not None
-        }
 
 
 class Claim:
@@ -163,7 +166,8 @@ class MemoryWorld:
         names = ("live", "campaign", "summary")
         self.live, self.campaigns, self.summary = (MemoryView(name, self.seen) for name in names)
         publishers = Publishers(self.live, self.campaigns, self.summary)
-        board = Board(publishers, ZoneInfo("UTC"), self.clock)
+        zone = ZoneInfo("UTC")
+        board = Board(publishers, Book(self.ledger, zone), zone, self.clock)
         self.projector = Projector(
             self.truth, self.ledger, self.lease, board, self.clock, tick_s=0
         )
@@ -179,7 +183,9 @@ class MemoryWorld:
     async def through(self, *changes: Change) -> None:
         """Put a batch on the feed and wait until it is committed and published."""
         self._batches += 1
-        self.truth.feed.put_nowait(ChangeBatch(changes, {"n": self._batches}))
+        reached = max((change.at for change in changes), default=self.truth.now)
+        batch = ChangeBatch(changes, {"n": self._batches}, self.clock.now(), True, reached)
+        self.truth.feed.put_nowait(batch)
         await until(self.truth.feed.empty)
         await settle()
 
@@ -189,7 +195,7 @@ class MemoryWorld:
 
     def total(self, bucket: Bucket) -> int:
         """Return how many calls the stored figures know."""
-        found = self.ledger.counted.get(bucket, empty_counters())
+        found = self.ledger.stored.get(bucket.key, empty_counters())
         return int(found["callVolume"]["total"])
 
 

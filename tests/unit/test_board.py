@@ -5,11 +5,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from support.builders import START, MemoryView, a_call, a_change, sid
+from support.figures import StoredFigures
 
 from callboard.clock import FixedClock
 from callboard.domain.changes import Change
-from callboard.domain.contributions import Bucket, contribution, empty_counters, increments
 from callboard.projection.board import Board, Publishers
+from callboard.projection.book import Book
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -20,22 +21,24 @@ class Desk:
     def __init__(self, zone: ZoneInfo = UTC_ZONE) -> None:
         self.clock = FixedClock(START)
         self.live, self.campaigns, self.summary = (MemoryView(n) for n in ("l", "c", "s"))
-        self.board = Board(Publishers(self.live, self.campaigns, self.summary), zone, self.clock)
+        publishers = Publishers(self.live, self.campaigns, self.summary)
+        self.board = Board(publishers, Book(StoredFigures(), zone), zone, self.clock)
 
     def begin(
         self,
         calls: list[dict[str, Any]] | None = None,
         campaigns: dict[str, dict[str, Any]] | None = None,
-        counted: dict[Bucket, dict[str, Any]] | None = None,
     ) -> None:
         """Begin an epoch."""
         active = {call["_id"]: call for call in calls or []}
-        self.board.restart(1, self.board.today(), active, campaigns or {}, counted or {})
+        day, _ = self.board.today()
+        assert day is not None
+        self.board.restart(1, day, active, campaigns or {})
 
     def take(self, change: Change) -> None:
         """Do with one change what the projector does."""
         moved = self.board.contribution_of(change)
-        self.board.apply(moved)
+        self.board.book.take(moved)
         self.board.stage_call(change)
         self.board.stage_campaigns({b.campaign_id for b in moved if b.campaign_id is not None})
         self.board.stage_summary()
@@ -43,9 +46,8 @@ class Desk:
 
 def test_an_epoch_begins_with_what_mongodb_says() -> None:
     desk = Desk()
-    counted = empty_counters()
-    increments(counted, contribution(a_call(), UTC_ZONE)[Bucket(None, "spring")].items())
-    desk.begin([a_call()], {"autumn": {"name": "Autumn"}}, {Bucket(None, "spring"): counted})
+    desk.board.book.take(desk.board.contribution_of(a_change(None, a_call())))
+    desk.begin([a_call()], {"autumn": {"name": "Autumn"}})
     assert list(desk.live.items) == [sid()]
     assert list(desk.campaigns.items) == ["autumn", "spring"]
     assert list(desk.summary.items) == ["today"]
@@ -111,7 +113,7 @@ def test_a_new_epoch_shows_the_campaigns_the_last_one_showed() -> None:
     desk.take(a_change(None, a_call()))
     desk.take(a_change(a_call(), None))
     before = dict(desk.campaigns.items)
-    desk.begin(counted={Bucket(None, "spring"): empty_counters()})
+    desk.begin()
     assert dict(desk.campaigns.items) == before
 
 
@@ -128,9 +130,9 @@ def test_only_today_is_counted_in_memory() -> None:
 def test_today_is_the_reporting_zones() -> None:
     desk = Desk(ZoneInfo("Pacific/Kiritimati"))
     desk.begin()
-    assert desk.board.today() == Bucket("2026-03-26", None)
+    assert desk.board.today() == ("2026-03-26", None)
     desk.clock.advance(timedelta(hours=2))
-    assert desk.board.today() == Bucket("2026-03-27", None)
+    assert desk.board.today() == ("2026-03-27", None)
     assert b'"timezone":"Pacific/Kiritimati"' in desk.summary.items["today"]
 
 
@@ -152,8 +154,9 @@ def test_a_summary_that_looks_the_same_is_not_staged() -> None:
 
 def test_a_midnight_between_reading_and_beginning_is_noticed() -> None:
     desk = Desk()
-    read_for = desk.board.today()
+    read_for, _ = desk.board.today()
+    assert read_for is not None
     desk.clock.advance(timedelta(days=1))
-    desk.board.restart(1, read_for, {}, {}, {})
+    desk.board.restart(1, read_for, {}, {})
     assert desk.board.day_turned()
     assert not desk.board.day_turned()

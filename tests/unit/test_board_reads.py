@@ -12,10 +12,11 @@ from callboard.clock import FixedClock
 from callboard.delivery.board import BoardReads
 from callboard.delivery.conditional import Answer
 from callboard.delivery.replica import Replica
+from callboard.domain.buckets import Bucket
 from callboard.domain.calls import shown_call
-from callboard.domain.contributions import Bucket, empty_counters
+from callboard.domain.figures import empty_counters
 from callboard.domain.metrics import campaign_status
-from callboard.domain.stream import Delta, Position, Snapshot
+from callboard.domain.stream import Delta, Head, Position, Snapshot
 from callboard.errors import CampaignNotFound, ViewsUnavailable
 
 Document = dict[str, Any]
@@ -25,7 +26,7 @@ TODAY = Bucket("2026-03-26", None)
 class Still:
     """A view source that is only ever asked for its head."""
 
-    async def head(self) -> tuple[Position, str]:
+    async def head(self) -> Head:
         """Nobody vouches."""
         message = "down"
         raise ViewsUnavailable(message)

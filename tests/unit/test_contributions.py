@@ -8,28 +8,27 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.builders import START, a_call
 
+from callboard.domain.buckets import DURATIONS, Bucket, day_of
 from callboard.domain.calls import ACTIVE_STATUSES, is_active, is_child_leg
-from callboard.domain.contributions import (
-    Bucket,
-    contribution,
-    counters,
-    day_of,
-    difference,
-    empty_counters,
-    increments,
-)
+from callboard.domain.contributions import Contribution, contribution, difference
+from callboard.domain.counting import counters
+from callboard.domain.figures import empty_counters, moved
 
 UTC_ZONE = ZoneInfo("UTC")
 MADRID = ZoneInfo("Europe/Madrid")
 
 
+def figures(call: dict[str, Any]) -> set[Bucket]:
+    """Return the buckets of figures, without series, that a call counts in."""
+    return {bucket for bucket in contribution(call, UTC_ZONE) if bucket.figures == bucket}
+
+
 def test_a_call_counts_for_its_day_its_campaign_and_its_campaigns_day() -> None:
-    counted = contribution(a_call(), UTC_ZONE)
     day = "2026-03-26"
-    assert set(counted) == {Bucket(day, None), Bucket(day, "spring"), Bucket(None, "spring")}
-    assert set(contribution(a_call(campaignId=None), UTC_ZONE)) == {Bucket(day, None)}
-    assert set(contribution(a_call(campaignId=""), UTC_ZONE)) == {Bucket(day, None)}
-    assert set(contribution(a_call(campaignId=7), UTC_ZONE)) == {Bucket(day, None)}
+    assert figures(a_call()) == {Bucket(day, None), Bucket(day, "spring"), Bucket(None, "spring")}
+    assert figures(a_call(campaignId=None)) == {Bucket(day, None)}
+    assert figures(a_call(campaignId="")) == {Bucket(day, None)}
+    assert figures(a_call(campaignId=7)) == {Bucket(day, None)}
 
 
 def test_a_completed_call_moves_these_counters() -> None:
@@ -41,13 +40,18 @@ def test_a_completed_call_moves_these_counters() -> None:
         "callVolume.byDirection.outbound": 1,
         "duration.total": 47,
         "duration.count": 1,
+        "duration.buckets.30-60": 1,
         "outcomes.human": 1,
+        "contact.attempts": 1,
+        "contact.answered": 1,
+        "contact.human": 1,
     }
 
 
 def test_an_unanswered_call_is_no_talk_to_be_averaged_over() -> None:
-    moved = counters(a_call(status="busy", duration=0, outcome="busy"), 8)
-    assert (moved["duration.total"], moved["duration.count"]) == (0, 0)
+    counted = counters(a_call(status="busy", duration=0, outcome="busy"), 8)
+    assert counted["duration.total"] == 0
+    assert "duration.count" not in counted
 
 
 @pytest.mark.parametrize("started", [None, "", "yesterday", 1_774_512_900, 1.5, True, [], {}])
@@ -75,11 +79,11 @@ def test_other_programs_may_write_instants_as_text_or_without_a_zone(started: ob
 )
 @pytest.mark.parametrize("value", [None, "", "a.b", "$inc", 7, "COMPLETED"])
 def test_what_we_do_not_know_is_counted_as_unknown(field: str, group: str, value: Any) -> None:
-    moved = counters(a_call(**{field: value}), 8)
-    assert moved[f"callVolume.{group}.unknown"] == 1
+    counted = counters(a_call(**{field: value}), 8)
+    assert counted[f"callVolume.{group}.unknown"] == 1
 
 
-@pytest.mark.parametrize("duration", [None, "47", True, [47]])
+@pytest.mark.parametrize("duration", [None, "47", True, [47], -1, 1e300, float("nan")])
 def test_a_duration_that_is_no_number_counts_for_nothing(duration: object) -> None:
     assert "duration.total" not in counters(a_call(status="completed", duration=duration), 8)
 
@@ -131,26 +135,30 @@ def test_every_bucket_has_a_key_of_its_own() -> None:
         Bucket("2026-03-26", "a"),
     ]
     assert len({bucket.key for bucket in buckets}) == len(buckets)
-    assert {bucket.type for bucket in buckets} == {"daily", "campaign"}
+    series = [Bucket("2026-03-26", "a", DURATIONS), Bucket("2026-03-26", "a", "steps-07")]
+    keys = {bucket.key for bucket in [*buckets, *series]}
+    assert len(keys) == len(buckets) + len(series)
+    assert {b.type for b in buckets} == {"daily", "campaign"}
+    assert [b.type for b in series] == ["durations", "steps"]
     assert Bucket(None, "spring").starts_at(MADRID) is None
 
 
 def test_a_call_that_moves_to_another_day_and_campaign_takes_its_counts_along() -> None:
     earlier = a_call(startTime=START - timedelta(days=1))
     later = a_call(campaignId="autumn", status="completed", duration=5)
-    moved = difference(contribution(earlier, UTC_ZONE), contribution(later, UTC_ZONE))
-    assert moved[Bucket("2026-03-25", None)]["callVolume.total"] == -1
-    assert moved[Bucket("2026-03-26", None)]["callVolume.total"] == 1
-    assert moved[Bucket(None, "spring")]["callVolume.byStatus.ringing"] == -1
-    assert moved[Bucket(None, "autumn")]["duration.total"] == 5
+    steps = difference(contribution(earlier, UTC_ZONE), contribution(later, UTC_ZONE))
+    assert steps[Bucket("2026-03-25", None)]["callVolume.total"] == -1
+    assert steps[Bucket("2026-03-26", None)]["callVolume.total"] == 1
+    assert steps[Bucket(None, "spring")]["callVolume.byStatus.ringing"] == -1
+    assert steps[Bucket(None, "autumn")]["duration.total"] == 5
 
 
 def test_a_deleted_call_leaves_nothing_behind() -> None:
     document = empty_counters()
     call = contribution(a_call(status="completed", duration=9, outcome="human"), UTC_ZONE)
     day = Bucket("2026-03-26", None)
-    increments(document, call[day].items())
-    increments(document, difference(call, {})[day].items())
+    moved(document, call[day])
+    moved(document, difference(call, {})[day])
     assert document == empty_counters()
 
 
@@ -187,9 +195,9 @@ def test_a_call_that_turns_out_to_be_a_leg_takes_its_counts_back() -> None:
     document = empty_counters()
     day = Bucket("2026-03-26", None)
     before = contribution(a_call(), UTC_ZONE)
-    increments(document, before[day].items())
+    moved(document, before[day])
     after = contribution(a_call(twilio=CHILD), UTC_ZONE)
-    increments(document, difference(before, after)[day].items())
+    moved(document, difference(before, after)[day])
     assert document == empty_counters()
 
 
@@ -213,3 +221,86 @@ def test_a_call_without_a_parent_is_no_leg(twilio: object) -> None:
 @pytest.mark.parametrize("document", [None, {}, {"_id": 1}, {"status": None}])
 def test_what_is_no_call_is_not_live(document: dict[str, Any] | None) -> None:
     assert not is_active(document)
+
+
+def steps_of(call: dict[str, Any], zone: ZoneInfo = UTC_ZONE) -> dict[str, dict[str, int]]:
+    """Return the steps of concurrency a call makes, of all campaigns, by key."""
+    found: Contribution = contribution(call, zone)
+    return {
+        bucket.key: steps
+        for bucket, steps in found.items()
+        if bucket.type == "steps" and bucket.campaign_id is None
+    }
+
+
+def test_a_line_is_held_from_the_start_to_the_end() -> None:
+    ended = a_call(status="completed", endTime=START + timedelta(seconds=65), duration=9)
+    assert steps_of(ended) == {"steps-33:2026-03-26": {"net.29700": 1, "net.29765": -1}}
+    without_end = a_call(status="completed", duration=9)
+    assert steps_of(without_end) == {"steps-33:2026-03-26": {"net.29700": 1, "net.29709": -1}}
+    assert steps_of(a_call(status="queued")) == {}
+    assert steps_of(a_call(status="nonsense")) == {}
+    assert steps_of(a_call(status="completed", endTime=START)) == {}
+
+
+def test_a_call_that_goes_on_is_carried_into_the_next_day() -> None:
+    begun, carried = {"net.29700": 1}, {"base": 1}
+    expected = {"steps-33:2026-03-26": begun, "steps-00:2026-03-27": carried}
+    assert steps_of(a_call(status="in-progress")) == expected
+    late = a_call(status="completed", endTime=START + timedelta(hours=16))
+    assert steps_of(late) == {
+        "steps-33:2026-03-26": begun,
+        "steps-00:2026-03-27": carried,
+        "steps-01:2026-03-27": {"net.900": -1},
+    }
+    at_midnight = a_call(status="completed", endTime=datetime(2026, 3, 27, tzinfo=UTC))
+    assert steps_of(at_midnight) == {"steps-33:2026-03-26": begun}
+    for_days = a_call(status="completed", endTime=START + timedelta(days=9))
+    assert steps_of(for_days) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "step"),
+    [
+        ({"status": "failed", "twilio": {"sipResponseCode": 404}}, "failures.bySipCode.404", 1),
+        ({"status": "failed", "twilio": {"sipResponseCode": 42}}, "failures.bySipCode.unknown", 1),
+        ({"status": "failed"}, "failures.bySipCode.unknown", 1),
+        ({"success": True}, "evaluation.success", 1),
+        ({"success": False}, "evaluation.failure", 1),
+        (
+            {"elevenlabs": {"conversation": {"callSuccessful": "unknown"}}},
+            "evaluation.unknown",
+            1,
+        ),
+        ({"elevenlabs": {"conversation": {"cost": 70}}}, "cost.elevenlabs.credits", 70_000_000),
+        ({"elevenlabs": {"conversation": {"costUsd": 0.1}}}, "cost.elevenlabs.USD", 100_000),
+        ({"twilio": {"price": "-0.014", "priceUnit": "USD"}}, "cost.twilio.USD", 14_000),
+        ({"status": "completed", "duration": 180}, "duration.buckets.180+", 1),
+        ({"status": "completed", "duration": 9}, "duration.buckets.0-10", 1),
+        ({"status": "completed", "duration": 10}, "duration.buckets.10-30", 1),
+    ],
+)
+def test_what_else_a_call_counts_for(fields: dict[str, Any], path: str, step: int) -> None:
+    assert counters(a_call(**fields), 8)[path] == step
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"twilio": {"price": "-0.014", "priceUnit": "dollars"}},
+        {"twilio": {"price": "-0.014", "priceUnit": "a.b"}},
+        {"twilio": {"price": "much", "priceUnit": "USD"}},
+        {"twilio": {"price": "1e999", "priceUnit": "USD"}},
+        {"twilio": {"price": float("nan"), "priceUnit": "USD"}},
+        {"elevenlabs": {"conversation": {"cost": True, "costUsd": "0.1.2"}}},
+        {"elevenlabs": {"conversation": "gone"}},
+        {"elevenlabs": "gone"},
+    ],
+)
+def test_money_that_cannot_be_read_counts_for_nothing(fields: dict[str, Any]) -> None:
+    assert not [path for path in counters(a_call(**fields), 8) if path.startswith("cost")]
+
+
+def test_an_inbound_call_is_no_attempt() -> None:
+    counted = counters(a_call(direction="inbound", status="completed", outcome="human"), 8)
+    assert not [path for path in counted if path.startswith("contact")]

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from callboard.domain.contributions import empty_counters
+from callboard.domain.figures import empty_counters
 from callboard.domain.metrics import campaign_status, percentage, summary, total_of
 
 
@@ -18,7 +18,7 @@ def counted(
     document["callVolume"]["byStatus"] |= by_status
     document["callVolume"]["total"] = sum(by_status.values())
     document["callVolume"]["byDirection"] |= by_direction or {}
-    document["duration"] = {"total": talked_s, "count": by_status.get("completed", 0)}
+    document["duration"] |= {"total": talked_s, "count": by_status.get("completed", 0)}
     return document
 
 
@@ -133,13 +133,17 @@ def test_the_total_of_days_is_their_sum_and_skips_what_names_them() -> None:
         "unknown": 1,
     }
     assert total["callVolume"]["byHour"] == [3, *[0] * 22, 4]
-    assert total["duration"] == {"total": 150, "count": 5}
-    assert set(total) == set(empty_counters())
+    assert (total["duration"]["total"], total["duration"]["count"]) == (150, 5)
+    assert total["duration"]["average"] == 30.0
+    assert set(total) == {*empty_counters(), "concurrency"}
     assert first["callVolume"]["total"] == 3
 
 
 def test_the_total_of_nothing_is_nothing() -> None:
-    assert total_of([]) == empty_counters()
+    nothing = total_of([])
+    assert nothing["concurrency"] == {"peak": None, "at": None}
+    assert nothing["callVolume"] == empty_counters()["callVolume"]
+    assert (nothing["duration"]["average"], nothing["duration"]["max"]) == (None, None)
 
 
 @pytest.mark.parametrize("field", ["name", "status"])

@@ -7,7 +7,7 @@ import pytest
 from support.builders import a_call, a_change, sid, until
 from support.projection import Mark, MemoryWorld, leading
 
-from callboard.domain.contributions import Bucket
+from callboard.domain.buckets import Bucket
 from callboard.errors import LeaseLost, ResumeTokenExpired, StoreUnavailable, ViewsUnavailable
 from callboard.projection import projector as projector_module
 
@@ -66,8 +66,8 @@ async def test_a_batch_renders_a_campaign_and_the_summary_at_most_once() -> None
 async def test_a_batch_that_cancels_out_moves_no_figures() -> None:
     async with leading(MemoryWorld()) as world:
         await world.through(a_change(None, a_call()), a_change(a_call(), None))
-        assert world.ledger.counted == {}
-        assert world.live.changes() == [(sid(), "insert"), (sid(), "delete")]
+        assert world.ledger.stored == {}
+        assert world.live.changes() == [(sid(), "delete")]
         assert world.live.shown() == {}
 
 
@@ -195,7 +195,7 @@ async def test_a_view_is_never_written_twice_at_once() -> None:
     async with leading(MemoryWorld()) as world:
         gate, writing, most = asyncio.Event(), 0, 0
 
-        async def slow(*, vouch: bool = False) -> None:
+        async def slow(as_of: str, *, vouch: bool = False) -> None:
             nonlocal writing, most
             writing += 1
             most = max(most, writing)

@@ -11,7 +11,7 @@ from support.builders import AT, START, a_delta, settle, until
 from callboard.clock import FixedClock
 from callboard.delivery import replica as replica_module
 from callboard.delivery.replica import Replica
-from callboard.domain.stream import Delta, Position, Snapshot
+from callboard.domain.stream import Delta, Head, Position, Snapshot
 from callboard.errors import PositionLost, ViewsUnavailable
 
 
@@ -25,11 +25,11 @@ class Script:
         self.loads = 0
         self.tails: list[Position] = []
 
-    async def head(self) -> tuple[Position, str]:
+    async def head(self) -> Head:
         """Return the position vouched for."""
         if isinstance(self.vouched, Exception):
             raise self.vouched
-        return self.vouched, AT
+        return Head(self.vouched, AT, AT)
 
     async def load(self) -> Snapshot:
         """Return the whole view."""

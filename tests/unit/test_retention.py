@@ -6,11 +6,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from support.builders import START, MemoryView, a_call, a_change
+from support.figures import StoredFigures
 
 from callboard.clock import FixedClock
 from callboard.domain.changes import Change
 from callboard.domain.contributions import movement
 from callboard.projection.board import Board, Publishers
+from callboard.projection.book import Book
 
 UTC_ZONE = ZoneInfo("UTC")
 KEPT = timedelta(days=30)
@@ -20,7 +22,7 @@ SECOND = timedelta(seconds=1)
 def a_board(kept: timedelta | None) -> Board:
     """Return a board that knows for how long calls are kept; it is `START` there."""
     publishers = Publishers(*(MemoryView(name) for name in ("live", "campaigns", "summary")))
-    return Board(publishers, UTC_ZONE, FixedClock(START), kept)
+    return Board(publishers, Book(StoredFigures(), UTC_ZONE), UTC_ZONE, FixedClock(START), kept)
 
 
 def changes(started: Any) -> list[Change]:
@@ -66,7 +68,7 @@ def test_a_call_that_turns_out_to_be_old_is_judged_by_what_it_is_now() -> None:
 def test_a_call_expires_as_time_goes_by() -> None:
     clock = FixedClock(START)
     publishers = Publishers(*(MemoryView(name) for name in ("live", "campaigns", "summary")))
-    board = Board(publishers, UTC_ZONE, clock, KEPT)
+    board = Board(publishers, Book(StoredFigures(), UTC_ZONE), UTC_ZONE, clock, KEPT)
     gone = a_change(a_call(), None)
     assert board.contribution_of(gone)
     clock.advance(KEPT)

@@ -5,11 +5,12 @@ of its own, and these few lines are where they meet.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from callboard.clock import Clock
+from callboard.domain.buckets import Bucket
 from callboard.domain.changes import ChangeBatch, ClusterTime
-from callboard.domain.contributions import Bucket
 from callboard.domain.queries import CallQuery
 from callboard.store.changes import read_changes
 from callboard.store.database import MongoDatabase, prepare
@@ -24,8 +25,9 @@ Document = dict[str, Any]
 class ProjectionSource:
     """What the projector reads: snapshots of the truth, and its changes."""
 
-    def __init__(self, database: MongoDatabase) -> None:
+    def __init__(self, database: MongoDatabase, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._calls = Calls(database)
         self._campaigns = Campaigns(database)
 
@@ -37,6 +39,12 @@ class ProjectionSource:
         """
         await prepare(self._database)
         return await self._calls.all_snapshot()
+
+    async def calls_between(
+        self, since: datetime, until: datetime
+    ) -> tuple[ClusterTime, AsyncIterator[Document]]:
+        """Return the calls that began in a stretch of time, as of one cluster time."""
+        return await self._calls.begun_between(since, until)
 
     async def active_calls(self) -> tuple[ClusterTime, AsyncIterator[Document]]:
         """Return the calls alive at one cluster time."""
@@ -50,7 +58,7 @@ class ProjectionSource:
         self, token: Mapping[str, Any] | None, after: ClusterTime | None
     ) -> AsyncIterator[ChangeBatch]:
         """Yield change batches."""
-        return read_changes(self._database, token=token, after=after)
+        return read_changes(self._database, self._clock, token=token, after=after)
 
 
 class StoreReads:

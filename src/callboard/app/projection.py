@@ -9,6 +9,7 @@ from callboard.app.adapters import ProjectionSource
 from callboard.clock import Clock
 from callboard.keyspaces import CAMPAIGNS, LIVE, SUMMARY
 from callboard.projection.board import Board, Publishers
+from callboard.projection.book import Book
 from callboard.projection.projector import Projector
 from callboard.settings import Settings
 from callboard.store import database as mongo
@@ -32,10 +33,10 @@ def projector_of(
     )
     days = settings.calls_kept_days
     kept = timedelta(days=days) if days is not None else None
-    board = Board(publishers, settings.zone, clock, kept)
-    lease = Lease(database, _owner(), settings.lease_ms)
     figures = FigureStore(database, settings.zone)
-    return Projector(ProjectionSource(database), figures, lease, board, clock)
+    board = Board(publishers, Book(figures, settings.zone), settings.zone, clock, kept)
+    lease = Lease(database, _owner(), settings.lease_ms)
+    return Projector(ProjectionSource(database, clock), figures, lease, board, clock)
 
 
 def _owner() -> str:

@@ -13,8 +13,8 @@ import orjson
 from callboard.clock import Clock, isoformat_z
 from callboard.delivery.conditional import Answer, position_tag, read_through
 from callboard.delivery.replica import Replica
+from callboard.domain.buckets import Bucket, day_of
 from callboard.domain.calls import shown_call
-from callboard.domain.contributions import Bucket, day_of
 from callboard.domain.metrics import campaign_status, summary, total_of
 from callboard.errors import CampaignNotFound, ViewsUnavailable
 

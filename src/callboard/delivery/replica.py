@@ -6,13 +6,14 @@ view's TTL, `vouched` turns False and readers go to MongoDB instead.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from typing import Any, Protocol
 
 import orjson
 import structlog
 
 from callboard.clock import Clock
-from callboard.domain.stream import Delta, DeltaLog, Position, Snapshot
+from callboard.domain.stream import Delta, DeltaLog, Head, Position, Snapshot
 from callboard.errors import PositionLost, ViewsUnavailable
 
 __all__ = ["Replica", "ViewSource"]
@@ -27,8 +28,8 @@ _ZERO = Position(0, 0)
 class ViewSource(Protocol):
     """Where a view is read from; `callboard.views.reader` provides it."""
 
-    async def head(self) -> tuple[Position, str]:
-        """Return the position vouched for; raises ViewsUnavailable."""
+    async def head(self) -> Head:
+        """Return what is vouched for; raises ViewsUnavailable."""
 
     async def load(self) -> Snapshot:
         """Return the view as of one position; raises ViewsUnavailable."""
@@ -49,6 +50,7 @@ class Replica:
         self._vouched = False
         self._head_checked_s = 0.0
         self._head_wanted = _ZERO
+        self._as_of = ""
         self._items: dict[str, Any] = {}
         self.on_deltas: list[Callable[[list[Delta]], None]] = []
         self.on_reset: list[Callable[[], None]] = []
@@ -63,6 +65,14 @@ class Replica:
     def at(self) -> str:
         """Return when the view last moved, ISO-8601 UTC."""
         return self._snapshot.at
+
+    @property
+    def as_of(self) -> datetime | None:
+        """Return an instant before which all that was committed is in this copy; None: unknown.
+
+        The copy may be newer; the projector's clock, not ours, says what time it was.
+        """
+        return datetime.fromisoformat(self._as_of) if self._as_of else None
 
     @property
     def vouched(self) -> bool:
@@ -88,7 +98,7 @@ class Replica:
         Raises:
             ViewsUnavailable: nobody vouches, or the copy does not get there in time.
         """
-        head, _ = await self._source.head()
+        head = (await self._source.head()).position
         deadline_s = self._clock.monotonic_s() + _HEAD_EVERY_S
         while self.position < head:
             if self._clock.monotonic_s() > deadline_s:
@@ -156,7 +166,10 @@ class Replica:
             raise PositionLost(message)
         # The logs are read before the head, so a head ahead of us is normal under load: only
         # one that we have not reached by the next look means that deltas were lost.
-        self._head_wanted, _ = await self._source.head()
+        head = await self._source.head()
+        if self.position >= head.position:
+            self._as_of = head.as_of
+        self._head_wanted = head.position
         self._head_checked_s = now_s
         if self._head_wanted.epoch != self.position.epoch:
             message = f"epoch {self._head_wanted.epoch} began"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 __all__ = ["Change", "ChangeBatch", "ClusterTime"]
@@ -33,3 +34,9 @@ class ChangeBatch:
     changes: tuple[Change, ...]
     token: Mapping[str, Any]
     """The resume token after the batch, also when it is empty; opaque."""
+    asked_at: datetime
+    """When it was asked for: it holds all that was committed before, if it is `complete`."""
+    complete: bool
+    """Whether nothing was left behind for the next batch."""
+    reached: ClusterTime = (0, 0)
+    """All changes up to here have been delivered, if it is `complete`."""

@@ -1,91 +1,45 @@
 """What one call adds to each bucket of figures, and how additions are taken back.
 
-A *contribution* is a map from bucket to counters. It depends on the stored call alone, so the
-difference between a call's contributions before and after a change is what the change adds:
-folding differences one by one equals folding all calls from nothing (a property test holds it).
+A *contribution* is a map from bucket to steps of counters. It depends on the stored call alone,
+so the difference between a call's contributions before and after a change is what the change
+adds: folding differences one by one equals folding all calls from nothing (a property test
+holds it).
 
-A call belongs to the local day and hour in which it was initiated, in the reporting zone;
-later facts update the same bucket. `duration` is Twilio's: answer to hang-up, whole seconds.
+A call belongs to the local day and hour in which it was initiated, in the reporting zone; later
+facts update the same bucket. Concurrency alone belongs to the days in which it happens.
+`duration` is Twilio's: answer to hang-up, whole seconds.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
 from functools import lru_cache
-from math import isfinite
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from callboard.domain.calls import STATUS_RANK, is_child_leg
+from callboard.domain.buckets import DURATIONS, Bucket, instant_of, midnight_s, steps_series
+from callboard.domain.calls import ACTIVE_STATUSES, STATUS_RANK, is_child_leg
+from callboard.domain.counting import counters, whole_seconds
 
-__all__ = [
-    "Bucket",
-    "Contribution",
-    "add",
-    "contribution",
-    "counters",
-    "day_of",
-    "difference",
-    "empty_counters",
-    "increments",
-    "instant_of",
-    "movement",
-]
-
-UNKNOWN = "unknown"
-OUTCOMES = (
-    "human",
-    "voicemail",
-    "answered_unknown",
-    "no_answer",
-    "busy",
-    "failed",
-    "canceled",
-    "unconfirmed",
-)
-_DIRECTIONS = ("inbound", "outbound")
-_HOURS = 24
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Bucket:
-    """One `analytics` document: a day, a campaign, or a campaign's day."""
-
-    day: str | None
-    """Local date `YYYY-MM-DD`, or None for all time."""
-    campaign_id: str | None
-    """Campaign, or None for all calls."""
-
-    @property
-    def key(self) -> str:
-        """Return the document's `_id`.
-
-        >>> Bucket("2026-11-22", None).key, Bucket(None, "c1").key, Bucket("2026-11-22", "c1").key
-        ('daily:2026-11-22', 'campaign:c1', 'daily:2026-11-22:c1')
-        """
-        if self.day is None:
-            return f"campaign:{self.campaign_id}"
-        suffix = f":{self.campaign_id}" if self.campaign_id is not None else ""
-        return f"daily:{self.day}{suffix}"
-
-    @property
-    def type(self) -> str:
-        """Return `daily` or `campaign`."""
-        return "campaign" if self.day is None else "daily"
-
-    def starts_at(self, zone: ZoneInfo) -> datetime | None:
-        """Return the first instant of the bucket's local day."""
-        if self.day is None:
-            return None
-        midnight = datetime.fromisoformat(self.day).replace(tzinfo=zone)
-        # A zone may skip midnight: the round trip through UTC lands on a real instant.
-        return midnight.astimezone(UTC)
-
+__all__ = ["Contribution", "add", "contribution", "difference", "movement"]
 
 Counters = Mapping[str, int]
-"""Counter path, dots between levels (`callVolume.byHour.13`), to its value."""
+"""Counter path, dots between levels (`callVolume.byHour.13`), to how far it moves."""
 
 Contribution = dict[Bucket, dict[str, int]]
+
+_DAY = timedelta(days=1)
+
+
+class _Reckoned(NamedTuple):
+    """One call, read for counting."""
+
+    day: date
+    campaign_id: str | None
+    counted: dict[str, int]
+    lasted_s: int | None
+    """Talk of a completed call."""
+    line: tuple[int, int] | None
+    """First second and end of the line it held, since its local midnight; half open."""
 
 
 def contribution(call: Mapping[str, Any] | None, zone: ZoneInfo) -> Contribution:
@@ -93,8 +47,7 @@ def contribution(call: Mapping[str, Any] | None, zone: ZoneInfo) -> Contribution
 
     Nothing for None, for an undated call, and for a child leg: it is a part of its parent.
     """
-    buckets, counted = _placed(call, zone)
-    return {bucket: dict(counted) for bucket in buckets}
+    return _spread(_reckon(call, zone), zone)
 
 
 def movement(
@@ -105,70 +58,112 @@ def movement(
     Most changes leave a call in its day and campaign, and move the same in each bucket. The
     counters of several buckets may then be one and the same object: do not change them.
     """
-    left, taken = _placed(before, zone)
-    entered, given = _placed(after, zone)
-    if left != entered:
-        return difference(
-            {bucket: dict(taken) for bucket in left}, {bucket: dict(given) for bucket in entered}
-        )
-    if taken == given:
-        return {}
-    moved = _steps(taken, given)
-    return dict.fromkeys(entered, moved)
+    old, new = _reckon(before, zone), _reckon(after, zone)
+    if old is None or new is None or old[:2] != new[:2]:
+        return difference(_spread(old, zone), _spread(new, zone))
+    moved: Contribution = {}
+    if steps := _steps(old.counted, new.counted):
+        moved = dict.fromkeys(_buckets(new.day, new.campaign_id), steps)
+    if old.lasted_s != new.lasted_s:
+        moved |= difference(_talk(old), _talk(new))
+    if old.line != new.line:
+        moved |= difference(_line(old, zone), _line(new, zone))
+    return moved
 
 
-def _placed(
-    call: Mapping[str, Any] | None, zone: ZoneInfo
-) -> tuple[tuple[Bucket, ...], dict[str, int]]:
-    """Return the buckets a call belongs to, and the counters it moves in each of them."""
+def _reckon(call: Mapping[str, Any] | None, zone: ZoneInfo) -> _Reckoned | None:
     started = instant_of(call.get("startTime")) if call is not None else None
     if call is None or started is None or is_child_leg(call):
-        return (), {}
+        return None
     try:
         local = started.astimezone(zone)
+        day = local.date()
+        midnight, limit = midnight_s(day, zone), midnight_s(day, zone, 2)
     except OverflowError:  # at the very ends of the calendar
-        return (), {}
+        return None
     campaign_id = call.get("campaignId")
     named = campaign_id if isinstance(campaign_id, str) and campaign_id else None
-    return _buckets(local.date(), named), counters(call, local.hour)
+    counted = counters(call, local.hour)
+    lasted_s = whole_seconds(call.get("duration")) if "duration.count" in counted else None
+    begun_s = int(started.timestamp() // 1)
+    ended_s = _end_of(call, begun_s, limit)
+    line = (begun_s - midnight, ended_s - midnight) if ended_s > begun_s else None
+    return _Reckoned(day, named, counted, lasted_s, line)
+
+
+def _end_of(call: Mapping[str, Any], begun_s: int, limit_s: int) -> int:
+    """Return the Unix second at which a call's line was free again; its start if it held none.
+
+    While it goes on it is counted until the end of the following day: the next day then knows
+    what is carried in, and Twilio ends every call within 24 hours.
+    """
+    status = call.get("status")
+    if not isinstance(status, str) or status == "queued" or status not in STATUS_RANK:
+        return begun_s
+    if status in ACTIVE_STATUSES:
+        return limit_s
+    ended = instant_of(call.get("endTime"))
+    if ended is None:
+        return min(begun_s + (whole_seconds(call.get("duration")) or 0), limit_s)
+    return min(int(ended.timestamp() // 1), limit_s)
+
+
+def _spread(reckoned: _Reckoned | None, zone: ZoneInfo) -> Contribution:
+    """Return all that a call adds."""
+    if reckoned is None:
+        return {}
+    spread = {b: dict(reckoned.counted) for b in _buckets(reckoned.day, reckoned.campaign_id)}
+    return spread | _talk(reckoned) | _line(reckoned, zone)
 
 
 @lru_cache(maxsize=4_096)
 def _buckets(day: date, campaign_id: str | None) -> tuple[Bucket, ...]:
+    """Return the buckets of figures that a call belongs to."""
     text = day.isoformat()
     if campaign_id is None:
         return (Bucket(text, None),)
     return Bucket(text, None), Bucket(text, campaign_id), Bucket(None, campaign_id)
 
 
-def counters(call: Mapping[str, Any], hour: int) -> dict[str, int]:
-    """Return the counters one call moves, each with how far."""
-    status = _one_of(STATUS_RANK, call.get("status"))
-    moved = {
-        "callVolume.total": 1,
-        f"callVolume.byHour.{hour}": 1,
-        f"callVolume.byStatus.{status}": 1,
-        f"callVolume.byDirection.{_one_of(_DIRECTIONS, call.get('direction'))}": 1,
-    }
-    duration = call.get("duration")
-    if _is_number(duration):
-        moved["duration.total"] = int(duration)
-        # Unanswered calls report 0 s: they are no talk to be averaged over.
-        moved["duration.count"] = int(status == "completed")
-    outcome = _one_of(OUTCOMES, call.get("outcome"))
-    if outcome != UNKNOWN:
-        moved[f"outcomes.{outcome}"] = 1
+@lru_cache(maxsize=16_384)
+def _series(day: date, campaign_id: str | None, series: str) -> tuple[Bucket, ...]:
+    """Return a series of a day, and the campaign's own."""
+    text = day.isoformat()
+    if campaign_id is None:
+        return (Bucket(text, None, series),)
+    return Bucket(text, None, series), Bucket(text, campaign_id, series)
+
+
+def _talk(reckoned: _Reckoned) -> Contribution:
+    """Return what a completed call adds to the durations of its day."""
+    if reckoned.lasted_s is None:
+        return {}
+    steps = {f"seconds.{reckoned.lasted_s}": 1}
+    return dict.fromkeys(_series(reckoned.day, reckoned.campaign_id, DURATIONS), steps)
+
+
+def _line(reckoned: _Reckoned, zone: ZoneInfo) -> Contribution:
+    """Return the steps of concurrency that a call makes, on its day and on the next."""
+    if reckoned.line is None:
+        return {}
+    day, campaign_id = reckoned.day, reckoned.campaign_id
+    first, end = reckoned.line
+    midnight = midnight_s(day, zone)
+    length = midnight_s(day, zone, 1) - midnight
+    whole = midnight_s(day, zone, 2) - midnight
+    steps = [(day, steps_series(first), f"net.{first}", 1)]
+    if end < length:
+        steps.append((day, steps_series(end), f"net.{end}", -1))
+    elif end > length:
+        steps.append((day + _DAY, steps_series(0), "base", 1))
+        if end < whole:
+            late = end - length
+            steps.append((day + _DAY, steps_series(late), f"net.{late}", -1))
+    moved: Contribution = {}
+    for of_day, series, path, step in steps:
+        for bucket in _series(of_day, campaign_id, series):
+            moved.setdefault(bucket, {})[path] = step
     return moved
-
-
-def _one_of(known: Collection[str], value: Any) -> str:
-    """Return a word we count by; anything other programs may have stored is `unknown`."""
-    return value if isinstance(value, str) and value in known else UNKNOWN
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    """Tell a finite number; NaN and infinity cannot be added and taken back."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
 
 
 def difference(before: Contribution, after: Contribution) -> Contribution:
@@ -200,47 +195,3 @@ def add(total: Contribution, more: Contribution) -> None:
         into = total.setdefault(bucket, {})
         for path, step in moved.items():
             into[path] = into.get(path, 0) + step
-
-
-def empty_counters() -> dict[str, Any]:
-    """Return the counters of a bucket in which nothing has happened."""
-    return {
-        "callVolume": {
-            "total": 0,
-            "byStatus": dict.fromkeys(STATUS_RANK, 0),
-            "byHour": [0] * _HOURS,
-            "byDirection": dict.fromkeys(_DIRECTIONS, 0),
-        },
-        "duration": {"total": 0, "count": 0},
-        "outcomes": dict.fromkeys(OUTCOMES, 0),
-    }
-
-
-def increments(document: dict[str, Any], steps: Iterable[tuple[str, int]]) -> None:
-    """Apply counter steps to an `analytics` document in memory, as MongoDB's `$inc` does."""
-    for path, step in steps:
-        *parents, leaf = path.split(".")
-        node: Any = document
-        for name in parents:
-            node = node[name]
-        if isinstance(node, list):
-            node[int(leaf)] += step
-        else:
-            node[leaf] = node.get(leaf, 0) + step
-
-
-def instant_of(value: Any) -> datetime | None:
-    """Read a stored instant; other programs may have written ISO text."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if not isinstance(value, datetime):
-        return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def day_of(instant: datetime, zone: ZoneInfo, *, days_back: int = 0) -> str:
-    """Return the local date of an instant, or of so many days before it."""
-    return (instant.astimezone(zone).date() - timedelta(days=days_back)).isoformat()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from callboard.domain.calls import ACTIVE_STATUSES, TERMINAL_STATUSES
-from callboard.domain.contributions import empty_counters
+from callboard.domain.figures import empty_counters, summed
 
 __all__ = ["UNSUCCESSFUL_STATUSES", "campaign_status", "percentage", "summary", "total_of"]
 
@@ -24,10 +24,17 @@ def percentage(numerator: int, denominator: int) -> float | None:
 
 
 def total_of(documents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the sum of several buckets' counters."""
-    total = empty_counters()
-    for document in documents:
-        _add_into(total, document)
+    """Return the sum of several buckets' counters, the longest call and the highest peak.
+
+    A peak of several days is the highest of theirs: no moment belongs to two days.
+    """
+    documents = list(documents)
+    total = summed(documents, empty_counters())
+    longest = [d["duration"]["max"] for d in documents if d["duration"].get("max") is not None]
+    total["duration"]["max"] = max(longest, default=None)
+    peaks = [d["concurrency"] for d in documents if d.get("concurrency", {}).get("peak")]
+    highest = max(peaks, key=lambda found: found["peak"], default={"peak": None, "at": None})
+    total["concurrency"] = dict(highest)
     return total
 
 
@@ -96,16 +103,3 @@ def _ended(by_status: Mapping[str, int]) -> tuple[int, int]:
     """Return how many calls ended completed, and how many in any other way."""
     failed = sum(by_status.get(name, 0) for name in UNSUCCESSFUL_STATUSES)
     return by_status.get("completed", 0), failed
-
-
-def _add_into(total: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """Add one counter tree to another of the same shape."""
-    for name, value in more.items():
-        if name not in total and not isinstance(value, int):
-            continue  # identity fields of the stored document
-        if isinstance(value, Mapping):
-            _add_into(total[name], value)
-        elif isinstance(value, list):
-            total[name] = [a + b for a, b in zip(total[name], value, strict=True)]
-        elif isinstance(value, int) and not isinstance(value, bool):
-            total[name] = total.get(name, 0) + value

@@ -9,11 +9,11 @@ its position equals the later snapshot; coalescing deltas changes no end state.
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from callboard.errors import PositionLost
 
-__all__ = ["Delta", "DeltaLog", "Position", "Snapshot", "coalesce", "diff"]
+__all__ = ["Delta", "DeltaLog", "Head", "Position", "Snapshot", "coalesce", "diff"]
 
 
 _EPOCH_DIGITS_MAX = 20  # Redis' stream ids are 64 bits wide
@@ -48,6 +48,17 @@ class Position:
         if type(epoch) is not int or type(offset) is not int:
             return None
         return cls(epoch, offset)
+
+
+class Head(NamedTuple):
+    """What the projector vouches for."""
+
+    position: Position
+    """Every shard is at least here."""
+    at: str
+    """When the view last moved, ISO-8601 UTC."""
+    as_of: str
+    """All that was committed before this instant is in the view, ISO-8601 UTC."""
 
 
 @dataclass(frozen=True, slots=True)

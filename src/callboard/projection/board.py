@@ -1,31 +1,26 @@
 """The three views in the projector's memory, and the deltas a batch of changes makes.
 
-Live calls change with every change of a call; a campaign's status and today's summary are
-rendered at most once per batch, however many of its calls changed.
+A live call makes one delta for each batch in which it changed; a campaign's status and today's
+summary are rendered at most once per batch, however many of its calls changed.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
 
 from callboard.clock import Clock, isoformat_z
+from callboard.domain.buckets import day_of, instant_of
 from callboard.domain.calls import call_key, is_active, shown_call
 from callboard.domain.changes import Change
-from callboard.domain.contributions import (
-    Bucket,
-    Contribution,
-    day_of,
-    empty_counters,
-    increments,
-    instant_of,
-    movement,
-)
+from callboard.domain.contributions import Contribution, movement
+from callboard.domain.figures import Document, empty_counters
 from callboard.domain.metrics import campaign_status, summary
-from callboard.projection.ports import Document, ViewPublisher
+from callboard.projection.book import Book, Scope
+from callboard.projection.ports import ViewPublisher
 
 __all__ = ["Board", "Publishers"]
 
@@ -46,60 +41,48 @@ class Publishers:
 
 
 class Board:
-    """Counters and campaign documents in memory, and what they look like."""
+    """What the figures in the book and the campaigns' documents look like."""
 
     def __init__(
         self,
         publishers: Publishers,
+        book: Book,
         zone: ZoneInfo,
         clock: Clock,
         calls_kept: timedelta | None = None,
     ) -> None:
         self.publishers = publishers
+        self.book = book
         self.zone = zone
         self._clock = clock
         self._calls_kept = calls_kept
-        self._counted: dict[Bucket, Document] = {}
         self._campaigns: dict[str, Document] = {}
         self._day = ""
 
-    def today(self) -> Bucket:
-        """Return the bucket of the local day it is now."""
-        return Bucket(day_of(self._clock.now(), self.zone), None)
+    def today(self) -> Scope:
+        """Return the local day it is now, of all campaigns."""
+        return day_of(self._clock.now(), self.zone), None
 
     def restart(
         self,
         epoch: int,
-        today: Bucket,
+        day: str,
         active: Mapping[str, Document],
         campaigns: Mapping[str, Document],
-        counted: Mapping[Bucket, Document],
     ) -> None:
-        """Begin an epoch from what MongoDB says; `today` is the day `counted` was read for.
+        """Begin an epoch from what MongoDB says; `day` is the one that the book has read.
 
         Midnight may have passed since: `day_turned` then says so, and the new day is read too.
         """
         at = isoformat_z(self._clock.now())
         self._campaigns = dict(campaigns)
-        self._counted = dict(counted)
-        self._day = today.day or ""
+        self._day = day
         live = {key: orjson.dumps(shown_call(document)) for key, document in active.items()}
         self.publishers.live.reset(live, epoch, at)
-        known = self._campaigns.keys() | {
-            bucket.campaign_id
-            for bucket in counted
-            if bucket.day is None and bucket.campaign_id and self._counts(bucket)
-        }
+        known = self._campaigns.keys() | self.book.campaigns()
         statuses = {key: self._campaign_json(key) for key in sorted(known)}
         self.publishers.campaigns.reset(statuses, epoch, at)
         self.publishers.summary.reset({TODAY: self._summary_json()}, epoch, at)
-
-    def apply(self, moved: Contribution) -> None:
-        """Take over committed increments."""
-        for bucket, steps in moved.items():
-            if bucket.day is None or bucket == Bucket(self._day, None):
-                document = self._counted.setdefault(bucket, empty_counters())
-                increments(document, steps.items())
 
     def contribution_of(self, change: Change) -> Contribution:
         """Return what one change of a call adds to and takes from the figures.
@@ -110,6 +93,12 @@ class Board:
         if self._has_expired(change.after if change.after is not None else change.before):
             return {}
         return movement(change.before, change.after, self.zone)
+
+    def keeps(self, since_s: int, now: datetime) -> bool:
+        """Tell whether calls that began at this Unix second are still kept."""
+        return self._calls_kept is None or now.timestamp() - since_s < (
+            self._calls_kept.total_seconds()
+        )
 
     def _has_expired(self, call: Mapping[str, Any] | None) -> bool:
         started = instant_of(call.get("startTime")) if call is not None else None
@@ -156,7 +145,7 @@ class Board:
         at = isoformat_z(self._clock.now())
         view = self.publishers.campaigns
         for key in sorted(changed):
-            known = key in self._campaigns or self._counts(Bucket(None, key))
+            known = key in self._campaigns or self.book.figures(None, key) is not None
             if not known and key in view.items:
                 view.stage(key, "delete", self._campaign_json(key), keep=False, at=at)
                 continue
@@ -173,29 +162,19 @@ class Board:
             view.stage(TODAY, "update", value, keep=True, at=isoformat_z(self._clock.now()))
 
     def day_turned(self) -> bool:
-        """Tell once that a new local day has begun, and start counting it."""
-        day = self.today().day or ""
+        """Tell once that a new local day has begun, and show it from now on."""
+        day = day_of(self._clock.now(), self.zone)
         if day == self._day:
             return False
-        self._counted.pop(Bucket(self._day, None), None)
         self._day = day
         return True
 
-    def load_day(self, document: Document | None) -> None:
-        """Take over what was already counted for the day that has begun."""
-        if document is not None:
-            self._counted[Bucket(self._day, None)] = document
-
-    def _counts(self, bucket: Bucket) -> bool:
-        counted = self._counted.get(bucket)
-        return counted is not None and counted["callVolume"]["total"] > 0
-
     def _campaign_json(self, key: str) -> bytes:
-        counted = self._counted.get(Bucket(None, key))
+        counted = self.book.figures(None, key)
         return orjson.dumps(campaign_status(key, counted, self._campaigns.get(key)))
 
     def _summary_json(self) -> bytes:
-        counted = self._counted.get(Bucket(self._day, None)) or empty_counters()
+        counted = self.book.figures(self._day, None) or empty_counters()
         active = len(self.publishers.live.items)
         body = summary(counted, active)
         return orjson.dumps({"day": self._day, "timezone": self.zone.key, **body})

@@ -1,15 +1,16 @@
 """What the projector needs of the world; `callboard.store` and `callboard.views` provide it."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
+from callboard.domain.buckets import Bucket
 from callboard.domain.changes import ChangeBatch, ClusterTime
-from callboard.domain.contributions import Bucket, Contribution
+from callboard.domain.figures import Document, FigureWrite
 from callboard.domain.stream import Position
+from callboard.projection.book import FigureReads
 
-__all__ = ["Checkpoint", "Document", "Figures", "Lease", "Source", "ViewPublisher"]
-
-Document = dict[str, Any]
+__all__ = ["Checkpoint", "Figures", "Lease", "Source", "ViewPublisher"]
 
 
 class Checkpoint(Protocol):
@@ -30,6 +31,11 @@ class Source(Protocol):
     async def all_calls(self) -> tuple[ClusterTime, AsyncIterator[Document]]:
         """Return every call as of one cluster time."""
 
+    async def calls_between(
+        self, since: datetime, until: datetime
+    ) -> tuple[ClusterTime, AsyncIterator[Document]]:
+        """Return the calls that began in a stretch of time, as of one cluster time."""
+
     async def active_calls(self) -> tuple[ClusterTime, AsyncIterator[Document]]:
         """Return the calls alive at one cluster time."""
 
@@ -42,7 +48,7 @@ class Source(Protocol):
         """Yield change batches after a token or a cluster time; raises ResumeTokenExpired."""
 
 
-class Figures(Protocol):
+class Figures(FigureReads, Protocol):
     """The stored figures."""
 
     async def checkpoint(self) -> Checkpoint | None:
@@ -53,20 +59,26 @@ class Figures(Protocol):
         epoch: int,
         before: Mapping[str, Any] | None,
         after: Mapping[str, Any],
-        moved: Contribution,
+        writes: Sequence[FigureWrite],
     ) -> None:
         """Move figures and token together; raises LeaseLost when somebody else did."""
 
     async def replace_all(
-        self, epoch: int, folded: Mapping[Bucket, Document], folded_at: ClusterTime
+        self, epoch: int, documents: Sequence[Document], folded_at: ClusterTime
     ) -> None:
         """Store figures folded from nothing."""
 
     async def read(self, buckets: Sequence[Bucket]) -> dict[Bucket, Document]:
         """Return stored documents by bucket."""
 
-    async def campaigns(self) -> dict[str, Document]:
-        """Return every campaign's all-time counters."""
+    async def days(self, first: str, last: str, campaign_id: str | None) -> list[Document]:
+        """Return the daily figures from one day to another, oldest first."""
+
+    async def of_day(self, day: str) -> list[Document]:
+        """Return every document of a day, series included."""
+
+    async def counted_days(self) -> list[str]:
+        """Return the days for which anything is counted, oldest first."""
 
 
 class Lease(Protocol):
@@ -101,5 +113,8 @@ class ViewPublisher(Protocol):
     def stage(self, key: str, change: str, value: bytes, *, keep: bool, at: str) -> None:
         """Move on by one delta."""
 
-    async def flush(self, *, vouch: bool = False) -> None:
-        """Write it, with `vouch` for another TTL; raises ViewsUnavailable, LeaseLost."""
+    async def flush(self, as_of: str, *, vouch: bool = False) -> None:
+        """Write it, with `vouch` for another TTL; raises ViewsUnavailable, LeaseLost.
+
+        Whatever was committed before the instant `as_of` (ISO-8601 UTC) is in it.
+        """

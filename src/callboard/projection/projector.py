@@ -7,40 +7,37 @@ tells every reader to take a snapshot too.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import structlog
 
-from callboard.clock import Clock
+from callboard.clock import Clock, isoformat_z
 from callboard.domain.calls import call_key
-from callboard.domain.changes import ChangeBatch, ClusterTime
-from callboard.domain.contributions import (
-    Bucket,
-    Contribution,
-    add,
-    contribution,
-    empty_counters,
-    increments,
-)
+from callboard.domain.changes import Change, ChangeBatch, ClusterTime
+from callboard.domain.contributions import Contribution, add
+from callboard.domain.figures import FigureWrite
 from callboard.errors import HistoryLost, LeaseLost, StoreUnavailable, ViewsUnavailable
 from callboard.projection.board import Board
-from callboard.projection.ports import Document, Figures, Lease, Source
+from callboard.projection.fold import fold
+from callboard.projection.ports import Figures, Lease, Source
+from callboard.projection.recount import Recounts
 from callboard.tasks import together
 
 __all__ = ["Projector"]
 
 _log = structlog.get_logger(__name__)
 
-_VOUCH_EVERY_S = 2.0
+_VOUCH_EVERY_S = 1.0
 """Well below the shortest view TTL (15 s): a living projector never lets a view expire."""
 _RENEW_EVERY_S = 1.5
 _STANDBY_S = 1.0
 _IDLE_COMMIT_S = 10.0
 _AT_ONCE = 32
-_TICK_S = 0.04
-"""Batches begin at least so far apart; a dear one is followed by a pause as long, up to two
-ticks: ingest comes first. The first change after a pause waits for nothing."""
+_TICK_S = 0.015
+"""Batches begin at least so far apart, and a dear one is followed by a pause half as long: ingest
+comes first. The first change after a pause waits for nothing."""
 
 
 class Projector:
@@ -61,6 +58,7 @@ class Projector:
         self._figures = figures
         self._lease = lease
         self._board = board
+        self._book = board.book
         self._publishers = board.publishers
         self._clock = clock
         self._committed_at_s = 0.0
@@ -69,11 +67,19 @@ class Projector:
         self._views_lost = False
         self._flush_lock = asyncio.Lock()
         self._leading = asyncio.Event()
+        self._as_of: datetime | None = None
+        self.recounts = Recounts(source, figures, board)
+        """Days that are being counted anew beside the fold."""
 
     @property
     def leading(self) -> asyncio.Event:
         """Return the event that is set while this process projects."""
         return self._leading
+
+    @property
+    def as_of(self) -> datetime | None:
+        """Return the instant before which every commit is in the views; None when not leading."""
+        return self._as_of if self._leading.is_set() else None
 
     async def run(self) -> None:
         """Project until cancelled; a lost lease or store means standing by, then trying anew."""
@@ -87,6 +93,7 @@ class Projector:
                 _log.warning("projection.history_lost", reason=str(error))
             finally:
                 self._leading.clear()
+                self.recounts.abandon()
             await asyncio.sleep(_STANDBY_S)
 
     async def _lead(self) -> None:
@@ -122,63 +129,77 @@ class Projector:
 
     async def _begin_epoch(self) -> None:
         """Set the views up from MongoDB as of now; older changes then only move figures."""
+        self._as_of = self._clock.now()
         calls_at, calls = await self._source.active_calls()
         active = {call_key(document): document async for document in calls}
         campaigns_at, found = await self._source.campaigns()
         campaigns = {str(document["_id"]): document async for document in found}
         self._seen_at = {"calls": calls_at, "campaigns": campaigns_at}
         today = self._board.today()
-        counted = await self._figures.read([today])
-        for campaign_id, document in (await self._figures.campaigns()).items():
-            counted[Bucket(None, campaign_id)] = document
-        self._board.restart(self._lease.epoch, today, active, campaigns, counted)
+        await self._book.open([today])
+        self._board.restart(self._lease.epoch, today[0] or "", active, campaigns)
         await self._flush()
         self._leading.set()
 
     async def _follow(self, feed: AsyncIterator[ChangeBatch]) -> None:
         async for batch in feed:
             begun_s = self._clock.monotonic_s()
-            if batch.changes:
-                await self._fold(batch)
-            elif self._clock.monotonic_s() - self._committed_at_s > _IDLE_COMMIT_S:
-                # Nothing of ours happened: the token moves on so that it never leaves the oplog.
-                await self._commit(batch.token, {})
-            if self._board.day_turned():
-                today = self._board.today()
-                self._board.load_day((await self._figures.read([today])).get(today))
-                self._board.stage_summary()
-                await self._flush()
-            if batch.changes:
+            if not await self._take(batch):
+                continue
+            self._board.stage_summary()
+            await self._flush()
+            if batch.complete:
                 # What happens meanwhile becomes one batch: its cost is mostly per batch.
                 took_s = self._clock.monotonic_s() - begun_s
-                await asyncio.sleep(max(self._tick_s - took_s, min(took_s, 2 * self._tick_s)))
+                await asyncio.sleep(max(self._tick_s - took_s, took_s / 2))
+
+    async def _take(self, batch: ChangeBatch) -> bool:
+        """Bring the figures on by a batch; tell whether the views may look different now."""
+        if batch.changes:
+            await self._fold(batch)
+        elif self._clock.monotonic_s() - self._committed_at_s > _IDLE_COMMIT_S:
+            # Nothing of ours happened: the token moves on so that it never leaves the oplog.
+            await self._commit(batch.token, [])
+        if batch.complete:
+            self._as_of = batch.asked_at
+
+        async def commit(writes: list[FigureWrite]) -> None:
+            await self._commit(batch.token, writes)
+
+        repaired = await self.recounts.settle(batch, commit)
+        if repaired:
+            self._board.stage_campaigns(self._book.campaigns())
+        turned = self._board.day_turned()
+        if turned:
+            await self._book.load([self._board.today()])
+        return bool(batch.changes) or repaired or turned
 
     async def _fold(self, batch: ChangeBatch) -> None:
-        """Commit a batch's figures, then move the views."""
+        """Commit a batch's figures, then stage what the views show of it."""
         moved: Contribution = {}
         for number, change in enumerate(batch.changes, 1):
             if change.collection == "calls":
-                add(moved, self._board.contribution_of(change))
+                contribution = self._board.contribution_of(change)
+                self.recounts.note(change.at, contribution)
+                add(moved, contribution)
             await _breathe(number)
         moved = _without_zeros(moved)
-        await self._commit(batch.token, moved)
-        self._board.apply(moved)
-        campaigns = {bucket.campaign_id for bucket in moved if bucket.campaign_id is not None}
-        for number, change in enumerate(batch.changes, 1):
-            await _breathe(number)
-            if change.at <= self._seen_at[change.collection]:
-                continue  # the epoch's first snapshot shows it already
+        await self._book.load((bucket.day, bucket.campaign_id) for bucket in moved)
+        await self._commit(batch.token, self._book.take(moved))
+        self._book.trim()
+        changed = {bucket.campaign_id for bucket in moved if bucket.campaign_id is not None}
+        unseen = (c for c in batch.changes if c.at > self._seen_at[c.collection])
+        for number, change in enumerate(_coalesced(unseen), 1):
             if change.collection == "calls":
                 self._board.stage_call(change)
             else:
-                campaigns.add(self._board.take_campaign(change))
-        self._board.stage_campaigns(campaigns)
-        self._board.stage_summary()
-        await self._flush()
+                changed.add(self._board.take_campaign(change))
+            await _breathe(number)
+        self._board.stage_campaigns(changed)
 
-    async def _commit(self, token: Mapping[str, Any], moved: Contribution) -> None:
+    async def _commit(self, token: Mapping[str, Any], writes: list[FigureWrite]) -> None:
         """Move figures and token together."""
-        await self._figures.commit(self._lease.epoch, self._committed, token, moved)
+        await self._figures.commit(self._lease.epoch, self._committed, token, writes)
         self._committed = token
         self._committed_at_s = self._clock.monotonic_s()
 
@@ -191,9 +212,10 @@ class Projector:
     async def _flush(self, *, vouch: bool = False) -> None:
         """Write the views; without Redis the figures go on and the views are restored later."""
         async with self._flush_lock:
+            as_of = isoformat_z(self._as_of or self._clock.now())
             # All of them end before the lock is given back: a view is never written twice at once.
             flushed = await asyncio.gather(
-                *(view.flush(vouch=vouch) for view in self._publishers.all()),
+                *(view.flush(as_of, vouch=vouch) for view in self._publishers.all()),
                 return_exceptions=True,
             )
         failures = [failure for failure in flushed if failure is not None]
@@ -209,14 +231,32 @@ class Projector:
     async def _refold(self) -> None:
         """Fold the figures of all calls from nothing, as of one cluster time."""
         folded_at, calls = await self._source.all_calls()
-        folded: dict[Bucket, Document] = {}
-        count = 0
-        async for document in calls:
-            count += 1
-            for bucket, steps in contribution(document, self._board.zone).items():
-                increments(folded.setdefault(bucket, empty_counters()), steps.items())
-        await self._figures.replace_all(self._lease.epoch, folded, folded_at)
-        _log.info("projection.refolded", calls=count, buckets=len(folded))
+        documents, count = await fold(calls, self._board.zone)
+        await self._figures.replace_all(self._lease.epoch, list(documents.values()), folded_at)
+        _log.info("projection.refolded", calls=count, documents=len(documents))
+
+
+def _coalesced(changes: Iterable[Change]) -> list[Change]:
+    """Return one change for each document: from before its first to after its last.
+
+    A live view needs no state that was over before anybody could have seen it.
+    """
+    by_document: dict[tuple[str, Any], Change] = {}
+    for change in changes:
+        document = change.after if change.after is not None else change.before or {}
+        key = (change.collection, str(document.get("_id")))
+        first = by_document.pop(key, None)
+        by_document[key] = change if first is None else _joined(first, change)
+    return list(by_document.values())
+
+
+def _joined(first: Change, last: Change) -> Change:
+    """Return two changes of one document as one."""
+    kind = last.kind
+    if first.kind == "insert" and last.after is not None:
+        kind = "insert"
+    before = first.before if first.before is not None else last.before
+    return Change(last.collection, kind, before, last.after, last.at)
 
 
 async def _breathe(number: int) -> None:

@@ -7,6 +7,7 @@ very write; `updateLookup` would show a later one.
 """
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from bson import Timestamp
@@ -14,6 +15,7 @@ from bson.codec_options import CodecOptions
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 
+from callboard.clock import Clock
 from callboard.domain.changes import Change, ChangeBatch, ClusterTime
 from callboard.errors import ResumeTokenExpired
 from callboard.store.database import CHANGE_SOURCES, MongoDatabase
@@ -31,7 +33,21 @@ _HISTORY_LOST_CODES = frozenset(
 )
 _KINDS = frozenset({"insert", "update", "replace", "delete"})
 _BEFORE = "$fullDocumentBeforeChange"
-_COUNTED = ("_id", "sid", "status", "startTime", "direction", "duration", "outcome", "campaignId")
+_COUNTED = (
+    "_id",
+    "sid",
+    "status",
+    "startTime",
+    "answerTime",
+    "endTime",
+    "direction",
+    "duration",
+    "outcome",
+    "success",
+    "campaignId",
+)
+_COUNTED_OF_TWILIO = ("parentCallSid", "sipResponseCode", "price", "priceUnit")
+_COUNTED_OF_CONVERSATION = ("cost", "costUsd", "callSuccessful")
 _PROJECTION = {
     "operationType": 1,
     "ns.coll": 1,
@@ -46,7 +62,15 @@ _PROJECTION = {
                     {"$eq": [{"$type": _BEFORE}, "object"]},
                     {
                         **{name: f"{_BEFORE}.{name}" for name in _COUNTED},
-                        "twilio": {"parentCallSid": f"{_BEFORE}.twilio.parentCallSid"},
+                        "twilio": {
+                            name: f"{_BEFORE}.twilio.{name}" for name in _COUNTED_OF_TWILIO
+                        },
+                        "elevenlabs": {
+                            "conversation": {
+                                name: f"{_BEFORE}.elevenlabs.conversation.{name}"
+                                for name in _COUNTED_OF_CONVERSATION
+                            }
+                        },
                     },
                     None,
                 ]
@@ -61,6 +85,7 @@ _NAIVE: CodecOptions[dict[str, Any]] = CodecOptions()
 
 async def read_changes(
     database: MongoDatabase,
+    clock: Clock,
     *,
     token: Mapping[str, Any] | None,
     after: ClusterTime | None = None,
@@ -75,6 +100,7 @@ async def read_changes(
     """
     try:
         async with database.client.start_session() as session:
+            asked_at = clock.now()
             opened = await database.command(
                 {
                     "aggregate": 1,
@@ -86,8 +112,9 @@ async def read_changes(
             )
             cursor = opened["cursor"]
             try:
-                yield _batch(cursor, "firstBatch")
+                yield _batch(cursor["firstBatch"], cursor, asked_at, batch_length_max)
                 while True:
+                    asked_at = clock.now()
                     answer = await database.command(
                         {
                             "getMore": cursor["id"],
@@ -98,7 +125,8 @@ async def read_changes(
                         codec_options=_NAIVE,
                         session=session,
                     )
-                    yield _batch(answer["cursor"], "nextBatch")
+                    cursor = answer["cursor"]
+                    yield _batch(cursor["nextBatch"], cursor, asked_at, batch_length_max)
             finally:
                 await _kill(database, cursor["id"], session)
     except OperationFailure as error:
@@ -127,9 +155,30 @@ def _pipeline(token: Mapping[str, Any] | None, after: ClusterTime | None) -> lis
     ]
 
 
-def _batch(cursor: Mapping[str, Any], name: str) -> ChangeBatch:
-    changes = tuple(_changes(cursor[name]))
-    return ChangeBatch(changes=changes, token=cursor["postBatchResumeToken"])
+def _batch(
+    events: list[dict[str, Any]], cursor: Mapping[str, Any], asked_at: datetime, length_max: int
+) -> ChangeBatch:
+    token = cursor["postBatchResumeToken"]
+    return ChangeBatch(
+        changes=tuple(_changes(events)),
+        token=token,
+        asked_at=asked_at,
+        # A batch that MongoDB cuts at 16 MB is taken for complete: too good by one batch.
+        complete=len(events) < length_max,
+        reached=_cluster_time_of(token),
+    )
+
+
+def _cluster_time_of(token: Mapping[str, Any]) -> ClusterTime:
+    """Return the cluster time inside a resume token.
+
+    Its `_data` is a KeyString in hex: a byte for the type (82: timestamp), then the timestamp
+    (mongo/src/mongo/db/pipeline/resume_token.cpp).
+    """
+    data = str(token.get("_data", ""))
+    if not data.startswith("82"):
+        return (0, 0)
+    return int(data[2:10], 16), int(data[10:18], 16)
 
 
 def _changes(events: list[dict[str, Any]]) -> Iterator[Change]:

@@ -72,6 +72,16 @@ class Calls:
         """Return the calls alive at one cluster time."""
         return await snapshot_of(self._database, "calls", _ACTIVE, order=_ACTIVE_ORDER)
 
+    async def begun_between(
+        self, since: datetime, until: datetime
+    ) -> tuple[ClusterTime, AsyncIterator[MongoDocument]]:
+        """Return the calls begun in a stretch of time, as of one cluster time; perhaps more.
+
+        Other programs may have written `startTime` as text: those all come along.
+        """
+        wanted = [{"startTime": {"$gte": since, "$lt": until}}, {"startTime": {"$gte": ""}}]
+        return await snapshot_of(self._database, "calls", {"$or": wanted})
+
     async def all_snapshot(self) -> tuple[ClusterTime, AsyncIterator[MongoDocument]]:
         """Return every call as of one cluster time."""
         return await snapshot_of(self._database, "calls", {})

@@ -57,8 +57,10 @@ class Publisher:
         self._view.apply(delta)
         self._staged.append(delta)
 
-    async def flush(self, *, vouch: bool = False) -> None:
+    async def flush(self, as_of: str, *, vouch: bool = False) -> None:
         """Write what was staged; with `vouch`, keep the whole view for another TTL.
+
+        Whatever was committed before the instant `as_of` (ISO-8601 UTC) is in it.
 
         Raises:
             ViewsUnavailable: Redis does not answer; the view is restored by a later flush.
@@ -70,13 +72,13 @@ class Publisher:
         position, at = self._view.position, self._view.at
         try:
             if not self._in_redis:
-                await self._restore()
+                await self._restore(as_of)
             elif staged or vouch:
                 shards = range(self.space.shards) if vouch else ()
                 if not await self._advance(staged, shards):
-                    await self._restore()
+                    await self._restore(as_of)
                 else:
-                    await self._move_head(position, at)
+                    await self._move_head(position, at, as_of)
             self._in_redis = True
         except RedisError as error:
             self._in_redis = False
@@ -115,13 +117,14 @@ class Publisher:
             ]
         return await self._run(self._advance_script, shard, arguments)
 
-    async def _move_head(self, position: Position, at: str) -> None:
+    async def _move_head(self, position: Position, at: str, as_of: str) -> None:
         """Say that every shard is at least at this position."""
-        arguments = [position.epoch, position.offset, at, self.space.ttl_s * 1000]
+        says = f"{at}|{as_of}"
+        arguments = [position.epoch, position.offset, says, self.space.ttl_s * 1000]
         answer = await self._head_script(keys=[self.space.head_key], args=arguments)
         self._check_fence(answer)
 
-    async def _restore(self) -> None:
+    async def _restore(self, as_of: str) -> None:
         """Write every item anew, as of the view's position, staged deltas included."""
         self._staged.clear()
         position, at = self._view.position, self._view.at
@@ -136,7 +139,7 @@ class Publisher:
             )
         )
         self._shard_offsets = dict.fromkeys(by_shard, position.offset)
-        await self._move_head(position, at)
+        await self._move_head(position, at, as_of)
 
     async def _run(self, script: Any, shard: int, arguments: Sequence[Any]) -> bool:
         """Run a script on a shard's keys.

@@ -12,7 +12,7 @@ from typing import Any
 from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import RedisError
 
-from callboard.domain.stream import Delta, Position, Snapshot
+from callboard.domain.stream import Delta, Head, Position, Snapshot
 from callboard.errors import PositionLost, ViewsUnavailable
 from callboard.keyspaces import ViewSpace
 from callboard.views.connection import RedisClient
@@ -35,8 +35,8 @@ class ViewReader:
         self._clustered = isinstance(client, RedisCluster)
         self.space = space
 
-    async def head(self) -> tuple[Position, str]:
-        """Return the position the projector vouches for, and when it last moved.
+    async def head(self) -> Head:
+        """Return what the projector vouches for.
 
         Raises:
             ViewsUnavailable: Redis does not answer, or nobody vouches for the view.
@@ -48,8 +48,9 @@ class ViewReader:
         if text is None:
             message = f"nobody vouches for the view '{self.space.name}'"
             raise ViewsUnavailable(message)
-        position, _, at = text.decode().partition("|")
-        return _position(position), at
+        position, _, rest = text.decode().partition("|")
+        at, _, as_of = rest.partition("|")
+        return Head(_position(position), at, as_of)
 
     async def load(self) -> Snapshot:
         """Return the view as of one position.
@@ -57,7 +58,7 @@ class ViewReader:
         Raises:
             ViewsUnavailable: Redis does not answer, or a shard is missing.
         """
-        head, at = await self.head()
+        head, at, _ = await self.head()
         try:
             shards = await asyncio.gather(
                 *(

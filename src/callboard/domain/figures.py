@@ -1,0 +1,216 @@
+"""The documents that counters live in, and what follows from them: averages, maxima, peaks.
+
+`moved` applies steps as MongoDB would, and says which paths have which value now. Counters that
+every document has stay at 0; those that come and go (a SIP code, a currency, a second) are
+dropped at 0, so that a document after any history equals one folded from nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from callboard.domain.buckets import FIGURES, Bucket
+from callboard.domain.calls import STATUS_RANK
+from callboard.domain.counting import BUCKET_NAMES, DIRECTIONS, OUTCOMES
+
+__all__ = [
+    "GONE",
+    "FigureWrite",
+    "Peak",
+    "Summit",
+    "average_of",
+    "counted",
+    "empty_counters",
+    "empty_document",
+    "is_empty",
+    "longest_of",
+    "moved",
+    "peak_of",
+    "summed",
+    "summit_of",
+]
+
+Document = dict[str, Any]
+_HOURS = 24
+
+
+GONE: Final = object()
+"""In the place of a value: the counter is 0 and stored no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureWrite:
+    """What becomes of one stored document."""
+
+    key: str
+    """Its `_id`."""
+    document: Document | None
+    """All of it as it is now; None when it goes."""
+    changed: Mapping[str, Any] | None = None
+    """Paths with their values now, `GONE` where a path goes; None when the document is new."""
+
+
+def empty_counters() -> Document:
+    """Return the counters of a bucket in which nothing has happened."""
+    return {
+        "callVolume": {
+            "total": 0,
+            "byStatus": dict.fromkeys(STATUS_RANK, 0),
+            "byHour": [0] * _HOURS,
+            "byDirection": dict.fromkeys(DIRECTIONS, 0),
+        },
+        "duration": {
+            "total": 0,
+            "count": 0,
+            "average": None,
+            "buckets": dict.fromkeys(BUCKET_NAMES, 0),
+        },
+        "outcomes": dict.fromkeys(OUTCOMES, 0),
+        "contact": {"attempts": 0, "answered": 0, "human": 0, "voicemail": 0},
+        "failures": {"total": 0, "bySipCode": {}},
+        "evaluation": {"success": 0, "failure": 0, "unknown": 0},
+        "cost": {"twilio": {}, "elevenlabs": {}},
+    }
+
+
+def empty_document(bucket: Bucket, zone: ZoneInfo) -> Document:
+    """Return a bucket's whole document, `_id` included, with nothing counted."""
+    named: Document = {
+        "_id": bucket.key,
+        "type": bucket.type,
+        "day": bucket.day,
+        "campaignId": bucket.campaign_id,
+    }
+    if bucket.series != FIGURES:
+        return named
+    named |= {"date": bucket.starts_at(zone), "timezone": zone.key, **empty_counters()}
+    if bucket.day is not None:
+        named["duration"]["max"] = None
+        named["concurrency"] = {"peak": None, "at": None}
+    return named
+
+
+def _members(tree: Mapping[str, Any] | list[Any]) -> Iterable[tuple[str | int, Any]]:
+    return tree.items() if isinstance(tree, Mapping) else enumerate(tree)
+
+
+def _paths_of(tree: Mapping[str, Any] | list[Any], prefix: str = "") -> Iterable[str]:
+    """Yield the path of every number in a document."""
+    for name, value in _members(tree):
+        if isinstance(value, (dict, list)):
+            yield from _paths_of(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+_LASTING = frozenset(_paths_of(empty_counters()))
+"""Counters that stay when they are 0."""
+_DERIVED = frozenset({"duration.average", "duration.max", "concurrency.peak"})
+_IDENTITY = frozenset({"_id", "type", "day", "campaignId"})
+
+
+def moved(document: Document, steps: Mapping[str, int]) -> dict[str, Any]:
+    """Apply steps to a document; return each path's value now, `GONE` where there is none."""
+    now: dict[str, Any] = {}
+    for path, step in steps.items():
+        *parents, leaf = path.split(".")
+        node: Any = document
+        for name in parents:
+            node = node.setdefault(name, {})
+        if isinstance(node, list):
+            node[int(leaf)] += step
+            now[path] = node[int(leaf)]
+            continue
+        value = node.get(leaf, 0) + step
+        if value or path in _LASTING:
+            node[leaf] = now[path] = value
+        else:
+            node.pop(leaf, None)
+            now[path] = GONE
+    return now
+
+
+def counted(document: Mapping[str, Any] | list[Any], prefix: str = "") -> dict[str, int]:
+    """Return the counters of a document by path; what is derived is none.
+
+    >>> counted({"_id": "x", "failures": {"total": 1, "bySipCode": {"404": 1}}})
+    {'failures.total': 1, 'failures.bySipCode.404': 1}
+    """
+    steps: dict[str, int] = {}
+    for name, value in _members(document):
+        if isinstance(value, (Mapping, list)):
+            steps |= counted(value, f"{prefix}{name}.")
+        elif type(value) is int and f"{prefix}{name}" not in _DERIVED:
+            steps[f"{prefix}{name}"] = value
+    return steps
+
+
+def summed(documents: Iterable[Mapping[str, Any]], into: Document) -> Document:
+    """Add the counters of several documents of figures to one, and derive its average."""
+    for document in documents:
+        moved(into, counted(document))
+    into["duration"]["average"] = average_of(into["duration"])
+    return into
+
+
+def is_empty(document: Mapping[str, Any]) -> bool:
+    """Tell whether nothing is counted in a document (any more)."""
+    if "callVolume" in document:
+        return bool(document["callVolume"]["total"] == 0)
+    # A series: whatever is not its name is a counter, or an empty map of them.
+    return not any(value for name, value in document.items() if name not in _IDENTITY)
+
+
+def average_of(duration: Mapping[str, Any]) -> float | None:
+    """Return talk seconds by completed calls, one decimal; None when there was none."""
+    return round(duration["total"] / duration["count"], 1) if duration["count"] else None
+
+
+def longest_of(durations: Mapping[str, Any] | None) -> int | None:
+    """Return the longest talk in a series of durations, in seconds."""
+    seconds = (durations or {}).get("seconds")
+    return max(map(int, seconds)) if seconds else None
+
+
+class Summit(NamedTuple):
+    """What the steps of a stretch of time come to."""
+
+    net: int
+    """How much higher the line is at its end."""
+    height: int | None
+    """How much higher than at its beginning it ever was; None without a step."""
+    second: int
+    """The first second at which it was so high."""
+
+
+class Peak(NamedTuple):
+    """The greatest number of calls at one time."""
+
+    height: int
+    at: datetime
+    """The first second at which it was reached."""
+
+
+def summit_of(net: Mapping[str, int]) -> Summit:
+    """Return what one quarter's steps come to; steps of one second happen at once."""
+    level, height, at = 0, None, 0
+    for second in sorted(map(int, net)):
+        level += net[str(second)]
+        if height is None or level > height:
+            height, at = level, second
+    return Summit(level, height, at)
+
+
+def peak_of(base: int, summits: Iterable[Summit], midnight_s: int) -> Peak | None:
+    """Return the exact maximum of the step function of one day; None when no line was held.
+
+    `base` calls were carried in from the day before; `summits` are in order of time.
+    """
+    level, height, at = base, base, 0
+    for summit in summits:
+        if summit.height is not None and level + summit.height > height:
+            height, at = level + summit.height, summit.second
+        level += summit.net
+    return Peak(height, datetime.fromtimestamp(midnight_s + at, UTC)) if height else None
