@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     lease_ms: Annotated[int, Field(ge=3_000)] = _own(
         "CALLBOARD_LEASE_MS", 5_000, "A dead projector is replaced after this long."
     )
+    drift_check_s: Annotated[float, Field(ge=1)] = _own(
+        "CALLBOARD_DRIFT_CHECK_S", 900.0, "How often a day is counted anew and compared."
+    )
     drain_s: Annotated[float, Field(gt=0)] = _own(
         "CALLBOARD_DRAIN_S", 10.0, "How long stopping may take before it is forced."
     )

@@ -193,6 +193,10 @@ class MemoryWorld:
         """Return what was seen of one kind."""
         return [value for kind, value in self.seen if kind == name]
 
+    def total_of(self, key: str) -> int:
+        """Return how many calls a stored document knows."""
+        return int(self.ledger.stored[key]["callVolume"]["total"])
+
     def total(self, bucket: Bucket) -> int:
         """Return how many calls the stored figures know."""
         found = self.ledger.stored.get(bucket.key, empty_counters())

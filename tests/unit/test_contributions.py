@@ -291,6 +291,7 @@ def test_what_else_a_call_counts_for(fields: dict[str, Any], path: str, step: in
         {"twilio": {"price": "-0.014", "priceUnit": "a.b"}},
         {"twilio": {"price": "much", "priceUnit": "USD"}},
         {"twilio": {"price": "1e999", "priceUnit": "USD"}},
+        {"twilio": {"price": "sNaN", "priceUnit": "USD"}},
         {"twilio": {"price": float("nan"), "priceUnit": "USD"}},
         {"elevenlabs": {"conversation": {"cost": True, "costUsd": "0.1.2"}}},
         {"elevenlabs": {"conversation": "gone"}},

@@ -10,7 +10,9 @@ from starlette.types import ASGIApp
 from callboard.app.adapters import StoreReads
 from callboard.app.keys import first_admin_key, parse_keys
 from callboard.app.lifecycle import Background, Lifecycle, Service
-from callboard.app.projection import projector_of
+from callboard.app.metrics import Metrics
+from callboard.app.projection import checks_of, projector_of
+from callboard.app.schedule import Schedule
 from callboard.app.web import WebServer
 from callboard.clock import Clock
 from callboard.delivery.api.context import Context
@@ -139,19 +141,25 @@ class Server:
         joiner = Joiner(Orphans(database))
         secure = (settings.public_url or "").startswith("https://")
         ready = _readiness(replicas, database)
-        context = Context(reads, truth, gate, clock, settings.timezone, secure, ready)
+        checks = checks_of(projector, database, clock)
+        metrics = Metrics(projector, checks, replicas, clock)
+        context = Context(
+            reads, truth, gate, clock, settings.timezone, secure, ready, metrics.render
+        )
         inbox = Inbox(batcher.submit, batcher.submit_all, joiner)
         board = application(context, sockets.server, settings.origins)
         web.app = self._webhooks(web, inbox, board)
         runs = {
             "projector": projector.run,
+            "checks": checks.run,
             **{f"replica:{name}": replica.run for name, replica in replicas.items()},
             "sockets": sockets.run,
             "batcher": batcher.run,
             "joiner": joiner.run,
         }
         background = [Background(name, run, clock, self.failed) for name, run in runs.items()]
-        await self._run([*background, web])
+        schedule = Schedule(checks, zone, settings.drift_check_s)
+        await self._run([*background, schedule, web])
 
     def _webhooks(self, web: WebServer, inbox: Inbox, otherwise: ASGIApp) -> WebhookRoutes:
         """Return the vendors' routes, in front of the web application."""

@@ -1,6 +1,7 @@
 """The projector with everything it needs, for a server or for a process of its own."""
 
 import os
+import random
 import secrets
 import socket
 from datetime import timedelta
@@ -10,15 +11,17 @@ from callboard.clock import Clock
 from callboard.keyspaces import CAMPAIGNS, LIVE, SUMMARY
 from callboard.projection.board import Board, Publishers
 from callboard.projection.book import Book
+from callboard.projection.checks import Checks
 from callboard.projection.projector import Projector
 from callboard.settings import Settings
 from callboard.store import database as mongo
 from callboard.store.figures import FigureStore
 from callboard.store.leader import Lease
+from callboard.store.reaggregation import Reaggregations
 from callboard.views import connection as redis
 from callboard.views.publisher import Publisher
 
-__all__ = ["projector_of"]
+__all__ = ["checks_of", "projector_of"]
 
 
 def projector_of(
@@ -37,6 +40,13 @@ def projector_of(
     board = Board(publishers, Book(figures, settings.zone), settings.zone, clock, kept)
     lease = Lease(database, _owner(), settings.lease_ms)
     return Projector(ProjectionSource(database, clock), figures, lease, board, clock)
+
+
+def checks_of(projector: Projector, database: mongo.MongoDatabase, clock: Clock) -> Checks:
+    """Return what compares the projector's figures with the truth; `run` it beside."""
+    wishes = Reaggregations(database)
+    chance = random.Random()  # noqa: S311  (which day is looked at is no secret)
+    return Checks(projector.recounts, wishes, projector.leading, clock, chance)
 
 
 def _owner() -> str:

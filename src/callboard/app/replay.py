@@ -15,7 +15,7 @@ from callboard.store.facts import FactStore
 from callboard.store.inbox import InboxReader, InboxSelection
 from callboard.store.orphans import Orphans
 
-__all__ = ["replay_inbox"]
+__all__ = ["replay_inbox", "running_url"]
 
 
 async def replay_inbox(
@@ -32,7 +32,7 @@ async def replay_inbox(
     services: list[Service] = []
     if settings.mongodb_url is not None:
         url = settings.mongodb_url.get_secret_value()
-    elif (running := _running_url(settings.data_dir)) is not None:
+    elif (running := running_url(settings.data_dir)) is not None:
         url = running
     else:
         embedded = EmbeddedMongo(settings.data_dir, clock)
@@ -60,7 +60,7 @@ async def replay_inbox(
         await lifecycle.stop()
 
 
-def _running_url(data_dir: Path) -> str | None:
+def running_url(data_dir: Path) -> str | None:
     """Return the URL of the embedded MongoDB of a callboard that runs on this folder."""
     folder = data_dir.resolve()
     try:

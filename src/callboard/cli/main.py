@@ -6,6 +6,7 @@ import click
 
 from callboard import __version__
 from callboard.cli.demo import demo
+from callboard.cli.reaggregate import reaggregate
 from callboard.cli.replay import replay
 from callboard.cli.serve import serve
 from callboard.cli.settings import settings
@@ -23,7 +24,7 @@ def root() -> None:
     """What your AI phone campaigns are doing now."""
 
 
-for command in (serve, demo, simulate, replay, settings):
+for command in (serve, demo, simulate, replay, reaggregate, settings):
     root.add_command(command)
 
 

@@ -140,7 +140,7 @@ def _micros(value: Any) -> int:
     if isinstance(value, str):
         try:
             value = float(Decimal(value))
-        except (InvalidOperation, OverflowError):
+        except (InvalidOperation, OverflowError, ValueError):
             return 0
     if not _is_number(value) or abs(value) >= _AMOUNT_MAX:
         return 0

@@ -6,12 +6,24 @@ Rates are percentages with one decimal and are None, never 0, when nothing can b
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from callboard.domain.calls import ACTIVE_STATUSES, TERMINAL_STATUSES
+from callboard.clock import isoformat_z
+from callboard.domain.calls import ACTIVE_STATUSES
 from callboard.domain.figures import empty_counters, summed
 
-__all__ = ["UNSUCCESSFUL_STATUSES", "campaign_status", "percentage", "summary", "total_of"]
+__all__ = [
+    "UNSUCCESSFUL_STATUSES",
+    "campaign_status",
+    "details",
+    "percentage",
+    "shown_day",
+    "summary",
+    "total_of",
+]
 
-UNSUCCESSFUL_STATUSES = TERMINAL_STATUSES - {"completed"}
+UNSUCCESSFUL_STATUSES = frozenset({"busy", "failed", "no-answer", "canceled"})
+"""Ends other than `completed`. Of an `unconfirmed` call nobody knows how it ended."""
+
+_MICROS = 1_000_000
 
 
 def percentage(numerator: int, denominator: int) -> float | None:
@@ -59,7 +71,9 @@ def summary(counted: Mapping[str, Any], active_calls: int) -> dict[str, Any]:
         "byStatus": dict(volume["byStatus"]),
         "byHour": list(volume["byHour"]),
         "byDirection": dict(volume["byDirection"]),
-        "outcomes": dict(counted["outcomes"]),
+        **details(counted),
+        "maxDuration": counted["duration"].get("max"),
+        "concurrency": _peak(counted),
     }
 
 
@@ -90,8 +104,61 @@ def campaign_status(
         "failedCalls": failed,
         "totalDuration": counted["duration"]["total"],
         "successRate": percentage(completed, completed + failed),
-        "outcomes": dict(counted["outcomes"]),
+        **details(counted),
     }
+
+
+def shown_day(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stored day as people read it: with rates, money in units, instants as text."""
+    told = details(document)
+    return {
+        **{name: value for name, value in document.items() if name != "_id"},
+        "date": isoformat_z(document["date"]),
+        "cost": told["cost"],
+        "rates": told["rates"],
+        "concurrency": _peak(document),
+    }
+
+
+def details(counted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what else a period's counters tell. Formulas: product.md section 3.3.
+
+    A rate is `{numerator, denominator, value}`, `value` in percent, None for x/0. *Attempts* are
+    calls we placed that left the queue; `answered` includes voicemail. Success is ElevenLabs'
+    evaluation of the conversation; what it could not judge is not in the denominator.
+    Money is in units of its currency; credits are no money, and currencies are never summed.
+    """
+    contact, judged = counted["contact"], counted["evaluation"]
+    attempts = contact["attempts"]
+    return {
+        "outcomes": dict(counted["outcomes"]),
+        "durationBuckets": dict(counted["duration"]["buckets"]),
+        "contact": dict(contact),
+        "failures": {**counted["failures"], "bySipCode": dict(counted["failures"]["bySipCode"])},
+        "evaluation": dict(judged),
+        "cost": {
+            vendor: {unit: micros / _MICROS for unit, micros in amounts.items()}
+            for vendor, amounts in counted["cost"].items()
+        },
+        "rates": {
+            "answered": _rate(contact["answered"], attempts),
+            "human": _rate(contact["human"], attempts),
+            "voicemail": _rate(contact["voicemail"], contact["answered"]),
+            "failed": _rate(counted["failures"]["total"], counted["callVolume"]["total"]),
+            "success": _rate(judged["success"], judged["success"] + judged["failure"]),
+        },
+    }
+
+
+def _rate(numerator: int, denominator: int) -> dict[str, Any]:
+    value = percentage(numerator, denominator)
+    return {"numerator": numerator, "denominator": denominator, "value": value}
+
+
+def _peak(counted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the most calls at one time, and when first."""
+    found = counted.get("concurrency") or {"peak": None, "at": None}
+    return {"peak": found["peak"], "at": isoformat_z(found["at"]) if found["at"] else None}
 
 
 def _word(value: object, otherwise: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -70,6 +71,15 @@ class Recounts:
         self._board = board
         self._job: _Job | None = None
         self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the zone whose days are counted."""
+        return self._board.zone
+
+    async def counted_days(self) -> list[str]:
+        """Return the days for which anything is counted, oldest first."""
+        return await self._figures.counted_days()
 
     async def recount(self, day: str) -> Recounted:
         """Count a local day anew, repair what is wrong, and say what was.

@@ -47,6 +47,8 @@ class Context:
     """Whether browsers reach us by HTTPS, through a proxy if need be."""
     readiness: Callable[[], Awaitable[dict[str, str]]]
     """Names every part that is not ready, and why; empty when all are."""
+    metrics: Callable[[], bytes]
+    """Renders Prometheus' text format."""
 
 
 def context_of(request: Request) -> Context:

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from callboard.clock import isoformat_z
 from callboard.delivery.api.context import context_of, reader, refresh_if_asked
 from callboard.delivery.conditional import read_through, respond
+from callboard.domain.metrics import shown_day
 
 __all__ = ["router"]
 
@@ -64,12 +64,7 @@ async def analytics_daily(
     context = context_of(request)
     first, last = parameters.from_.isoformat(), parameters.to.isoformat()
     found = await context.records.days(first, last, parameters.campaign_id)
-    days = [{name: value for name, value in day.items() if name != "_id"} for day in found]
-    for day in days:
-        day["date"] = isoformat_z(day["date"])
-        counted = day["duration"]
-        average = counted["total"] / counted["count"] if counted["count"] else None
-        day["duration"] = {**counted, "average": average}
+    days = [shown_day(document) for document in found]
     closed = last < context.reads.today()
     max_age_s = _CLOSED_MAX_AGE_S if closed else _TODAY_MAX_AGE_S
     answer = read_through({"days": days, "timezone": context.timezone})

@@ -1,9 +1,12 @@
-"""`/healthz` and `/readyz`: for supervisors; no key needed, nothing told but states."""
+"""`/healthz` and `/readyz`: for supervisors; no key needed, nothing told but states.
+
+`/metrics` tells more, and wants a key that may read.
+"""
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from callboard.delivery.api.context import context_of
+from callboard.delivery.api.context import context_of, reader
 
 __all__ = ["router"]
 
@@ -23,3 +26,11 @@ async def readyz(request: Request) -> Response:
     body = orjson.dumps({"status": "waiting" if missing else "ready", "waitingFor": missing})
     status = 503 if missing else 200
     return Response(body, status, {"Cache-Control": "no-store"}, "application/json")
+
+
+@router.get("/metrics", dependencies=[Depends(reader)])
+async def metrics(request: Request) -> Response:
+    """Return Prometheus' text format."""
+    body = context_of(request).metrics()
+    headers = {"Cache-Control": "no-store"}
+    return Response(body, 200, headers, "text/plain; version=0.0.4; charset=utf-8")
