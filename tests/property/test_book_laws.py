@@ -17,7 +17,7 @@ from support.builders import sid
 from support.figures import StoredFigures
 
 from callboard.domain.buckets import midnight_s
-from callboard.domain.contributions import Contribution, add, movement
+from callboard.domain.contributions import Contribution, add, expanded, movement
 from callboard.projection import book as book_module
 from callboard.projection.book import Book
 from callboard.projection.fold import fold
@@ -67,7 +67,8 @@ async def test_what_is_stored_equals_a_fold_from_nothing(
                 if after is not None:
                     stored[number] = {"_id": sid(number), **after}
                 add(batch, movement(before, stored.get(number), zone))
-            moved = {b: s for b, steps in batch.items() if (s := _nonzero(steps))}
+            spread = expanded(batch)
+            moved = {b: s for b, steps in spread.items() if (s := _nonzero(steps))}
             if data.draw(st.booleans()):
                 await book.open([])
             await book.load((bucket.day, bucket.campaign_id) for bucket in moved)

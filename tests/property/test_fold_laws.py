@@ -18,7 +18,14 @@ from support.figures import pick
 
 from callboard.domain.buckets import Bucket, day_of
 from callboard.domain.calls import STATUS_RANK
-from callboard.domain.contributions import Contribution, add, contribution, difference
+from callboard.domain.contributions import (
+    Contribution,
+    add,
+    contribution,
+    difference,
+    expanded,
+    movement,
+)
 from callboard.domain.counting import OUTCOMES
 from callboard.domain.figures import empty_document, moved
 from callboard.domain.metrics import campaign_status, summary, total_of
@@ -115,6 +122,15 @@ def test_adding_differences_equals_folding_what_is_left(
             add(batch, difference(contribution(before, zone), after_it))
         add(total, batch)
     assert nonzero(total) == nonzero(refolded(list(stored.values()), zone))
+
+
+@settings(max_examples=64, deadline=None)
+@given(st.none() | calls, st.none() | calls, zones)
+def test_a_movement_spread_out_is_the_difference_of_contributions(
+    before: Document | None, after: Document | None, zone: ZoneInfo
+) -> None:
+    there = difference(contribution(before, zone), contribution(after, zone))
+    assert nonzero(expanded(movement(before, after, zone))) == there
 
 
 @settings(max_examples=32, deadline=None)

@@ -9,6 +9,7 @@ from support.figures import StoredFigures
 
 from callboard.clock import FixedClock
 from callboard.domain.changes import Change
+from callboard.domain.contributions import expanded
 from callboard.projection.board import Board, Publishers
 from callboard.projection.book import Book
 
@@ -38,7 +39,7 @@ class Desk:
     def take(self, change: Change) -> None:
         """Do with one change what the projector does."""
         moved = self.board.contribution_of(change)
-        self.board.book.take(moved)
+        self.board.book.take(expanded(moved))
         self.board.stage_call(change)
         self.board.stage_campaigns({b.campaign_id for b in moved if b.campaign_id is not None})
         self.board.stage_summary()
@@ -46,7 +47,7 @@ class Desk:
 
 def test_an_epoch_begins_with_what_mongodb_says() -> None:
     desk = Desk()
-    desk.board.book.take(desk.board.contribution_of(a_change(None, a_call())))
+    desk.board.book.take(expanded(desk.board.contribution_of(a_change(None, a_call()))))
     desk.begin([a_call()], {"autumn": {"name": "Autumn"}})
     assert list(desk.live.items) == [sid()]
     assert list(desk.campaigns.items) == ["autumn", "spring"]

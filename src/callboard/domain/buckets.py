@@ -5,10 +5,9 @@ day has two *series* that make its maxima exact (docs/adr/0016): how long calls 
 steps of concurrency by quarters of an hour.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 __all__ = [
@@ -29,9 +28,8 @@ QUARTER_S = 900
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """One `analytics` document."""
+class Bucket(NamedTuple):
+    """One `analytics` document. A tuple, because it is hashed for every change of a call."""
 
     day: str | None
     """Local date `YYYY-MM-DD`, or None for all time."""

@@ -11,16 +11,23 @@ facts update the same bucket. Concurrency alone belongs to the days in which it 
 """
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from callboard.domain.buckets import DURATIONS, Bucket, instant_of, midnight_s, steps_series
+from callboard.domain.buckets import (
+    DURATIONS,
+    FIGURES,
+    Bucket,
+    instant_of,
+    midnight_s,
+    steps_series,
+)
 from callboard.domain.calls import ACTIVE_STATUSES, STATUS_RANK, is_child_leg
 from callboard.domain.counting import counters, whole_seconds
 
-__all__ = ["Contribution", "add", "contribution", "difference", "movement"]
+__all__ = ["Contribution", "add", "contribution", "difference", "expanded", "movement"]
 
 Counters = Mapping[str, int]
 """Counter path, dots between levels (`callVolume.byHour.13`), to how far it moves."""
@@ -47,23 +54,23 @@ def contribution(call: Mapping[str, Any] | None, zone: ZoneInfo) -> Contribution
 
     Nothing for None, for an undated call, and for a child leg: it is a part of its parent.
     """
-    return _spread(_reckon(call, zone), zone)
+    return expanded(_own(_reckon(call, zone), zone))
 
 
 def movement(
     before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, zone: ZoneInfo
 ) -> Contribution:
-    """Return `difference(contribution(before), contribution(after))`, and faster.
+    """Return what a change adds, in the narrowest buckets: of the call's own campaign and day.
 
-    Most changes leave a call in its day and campaign, and move the same in each bucket. The
-    counters of several buckets may then be one and the same object: do not change them.
+    `expanded` spreads it over the others; it may wait until many changes have been added up.
+    `expanded(movement(before, after))` is `difference(contribution(before), contribution(after))`.
     """
     old, new = _reckon(before, zone), _reckon(after, zone)
     if old is None or new is None or old[:2] != new[:2]:
-        return difference(_spread(old, zone), _spread(new, zone))
+        return difference(_own(old, zone), _own(new, zone))
     moved: Contribution = {}
     if steps := _steps(old.counted, new.counted):
-        moved = dict.fromkeys(_buckets(new.day, new.campaign_id), steps)
+        moved[_bucket(new.day, new.campaign_id, FIGURES)] = steps
     if old.lasted_s != new.lasted_s:
         moved |= difference(_talk(old), _talk(new))
     if old.line != new.line:
@@ -71,24 +78,79 @@ def movement(
     return moved
 
 
+def expanded(narrow: Contribution) -> Contribution:
+    """Return steps of the narrowest buckets spread over all that they belong to."""
+    spread: Contribution = {}
+    for bucket, steps in narrow.items():
+        for wider in _wider(bucket):
+            into = spread.get(wider)
+            if into is None:
+                spread[wider] = dict(steps)
+            else:
+                for path, step in steps.items():
+                    into[path] = into.get(path, 0) + step
+    return spread
+
+
+@lru_cache(maxsize=16_384)
+def _wider(bucket: Bucket) -> tuple[Bucket, ...]:
+    """Return the buckets that count what a narrowest one counts, itself included."""
+    day, campaign_id, series = bucket
+    if campaign_id is None:
+        return (bucket,)
+    if series == FIGURES:
+        return bucket, Bucket(day, None), Bucket(None, campaign_id)
+    return bucket, Bucket(day, None, series)
+
+
+@lru_cache(maxsize=16_384)
+def _bucket(day: date, campaign_id: str | None, series: str) -> Bucket:
+    return Bucket(day.isoformat(), campaign_id, series)
+
+
 def _reckon(call: Mapping[str, Any] | None, zone: ZoneInfo) -> _Reckoned | None:
-    started = instant_of(call.get("startTime")) if call is not None else None
-    if call is None or started is None or is_child_leg(call):
+    started = call.get("startTime") if call is not None else None
+    if call is None or not isinstance(started, (datetime, str)) or is_child_leg(call):
         return None
-    try:
-        local = started.astimezone(zone)
-        day = local.date()
-        midnight, limit = midnight_s(day, zone), midnight_s(day, zone, 2)
-    except OverflowError:  # at the very ends of the calendar
+    began = _beginning(started, zone)
+    if began is None:
         return None
     campaign_id = call.get("campaignId")
     named = campaign_id if isinstance(campaign_id, str) and campaign_id else None
-    counted = counters(call, local.hour)
+    counted = counters(call, began.hour)
     lasted_s = whole_seconds(call.get("duration")) if "duration.count" in counted else None
-    begun_s = int(started.timestamp() // 1)
-    ended_s = _end_of(call, begun_s, limit)
-    line = (begun_s - midnight, ended_s - midnight) if ended_s > begun_s else None
-    return _Reckoned(day, named, counted, lasted_s, line)
+    ended_s = _end_of(call, began.second, began.limit)
+    first = began.second - began.midnight
+    line = (first, ended_s - began.midnight) if ended_s > began.second else None
+    return _Reckoned(began.day, named, counted, lasted_s, line)
+
+
+class _Beginning(NamedTuple):
+    """When a call was initiated."""
+
+    day: date
+    hour: int
+    second: int
+    """Unix seconds."""
+    midnight: int
+    """At which its local day began."""
+    limit: int
+    """At which the following local day ends."""
+
+
+@lru_cache(maxsize=16_384)  # a call's start is read for every change of it
+def _beginning(started: datetime | str, zone: ZoneInfo) -> _Beginning | None:
+    """Return where a stored start lies; None for what is none, or beyond the calendar."""
+    instant = instant_of(started)
+    if instant is None:
+        return None
+    try:
+        local = instant.astimezone(zone)
+        day = local.date()
+        midnight, limit = midnight_s(day, zone), midnight_s(day, zone, 2)
+    except OverflowError:
+        return None
+    return _Beginning(day, local.hour, int(instant.timestamp() // 1), midnight, limit)
 
 
 def _end_of(call: Mapping[str, Any], begun_s: int, limit_s: int) -> int:
@@ -108,38 +170,20 @@ def _end_of(call: Mapping[str, Any], begun_s: int, limit_s: int) -> int:
     return min(int(ended.timestamp() // 1), limit_s)
 
 
-def _spread(reckoned: _Reckoned | None, zone: ZoneInfo) -> Contribution:
-    """Return all that a call adds."""
+def _own(reckoned: _Reckoned | None, zone: ZoneInfo) -> Contribution:
+    """Return all that a call adds, in the narrowest buckets."""
     if reckoned is None:
         return {}
-    spread = {b: dict(reckoned.counted) for b in _buckets(reckoned.day, reckoned.campaign_id)}
-    return spread | _talk(reckoned) | _line(reckoned, zone)
-
-
-@lru_cache(maxsize=4_096)
-def _buckets(day: date, campaign_id: str | None) -> tuple[Bucket, ...]:
-    """Return the buckets of figures that a call belongs to."""
-    text = day.isoformat()
-    if campaign_id is None:
-        return (Bucket(text, None),)
-    return Bucket(text, None), Bucket(text, campaign_id), Bucket(None, campaign_id)
-
-
-@lru_cache(maxsize=16_384)
-def _series(day: date, campaign_id: str | None, series: str) -> tuple[Bucket, ...]:
-    """Return a series of a day, and the campaign's own."""
-    text = day.isoformat()
-    if campaign_id is None:
-        return (Bucket(text, None, series),)
-    return Bucket(text, None, series), Bucket(text, campaign_id, series)
+    figures = _bucket(reckoned.day, reckoned.campaign_id, FIGURES)
+    return {figures: reckoned.counted} | _talk(reckoned) | _line(reckoned, zone)
 
 
 def _talk(reckoned: _Reckoned) -> Contribution:
     """Return what a completed call adds to the durations of its day."""
     if reckoned.lasted_s is None:
         return {}
-    steps = {f"seconds.{reckoned.lasted_s}": 1}
-    return dict.fromkeys(_series(reckoned.day, reckoned.campaign_id, DURATIONS), steps)
+    bucket = _bucket(reckoned.day, reckoned.campaign_id, DURATIONS)
+    return {bucket: {f"seconds.{reckoned.lasted_s}": 1}}
 
 
 def _line(reckoned: _Reckoned, zone: ZoneInfo) -> Contribution:
@@ -161,8 +205,7 @@ def _line(reckoned: _Reckoned, zone: ZoneInfo) -> Contribution:
             steps.append((day + _DAY, steps_series(late), f"net.{late}", -1))
     moved: Contribution = {}
     for of_day, series, path, step in steps:
-        for bucket in _series(of_day, campaign_id, series):
-            moved.setdefault(bucket, {})[path] = step
+        moved.setdefault(_bucket(of_day, campaign_id, series), {})[path] = step
     return moved
 
 
@@ -171,7 +214,7 @@ def difference(before: Contribution, after: Contribution) -> Contribution:
 
     >>> day = Bucket("2026-11-22", None)
     >>> difference({day: {"a": 1, "b": 1}}, {day: {"a": 1, "c": 1}})[day]
-    {'b': -1, 'c': 1}
+    {'c': 1, 'b': -1}
     """
     changed: Contribution = {}
     for bucket in before.keys() | after.keys():
@@ -182,16 +225,21 @@ def difference(before: Contribution, after: Contribution) -> Contribution:
 
 def _steps(old: Counters, new: Counters) -> dict[str, int]:
     """Return how far each counter moves, without the zeros."""
-    return {
-        path: step
-        for path in sorted(old.keys() | new.keys())
-        if (step := new.get(path, 0) - old.get(path, 0))
-    }
+    if old == new:
+        return {}
+    steps = {path: step for path, value in new.items() if (step := value - old.get(path, 0))}
+    for path, value in old.items():
+        if path not in new and value:
+            steps[path] = -value
+    return steps
 
 
 def add(total: Contribution, more: Contribution) -> None:
     """Add `more` to `total` in place; associative and commutative, `{}` changes nothing."""
     for bucket, moved in more.items():
-        into = total.setdefault(bucket, {})
+        into = total.get(bucket)
+        if into is None:
+            total[bucket] = dict(moved)
+            continue
         for path, step in moved.items():
             into[path] = into.get(path, 0) + step

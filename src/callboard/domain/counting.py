@@ -45,9 +45,9 @@ def counters(call: Mapping[str, Any], hour: int) -> dict[str, int]:
     outcome = _one_of(OUTCOMES, call.get("outcome"))
     moved = {
         "callVolume.total": 1,
-        f"callVolume.byHour.{hour}": 1,
-        f"callVolume.byStatus.{status}": 1,
-        f"callVolume.byDirection.{direction}": 1,
+        _HOUR_PATHS[hour]: 1,
+        _STATUS_PATHS[status]: 1,
+        _DIRECTION_PATHS[direction]: 1,
     }
     lasted_s = whole_seconds(call.get("duration"))
     if lasted_s is not None:
@@ -116,6 +116,9 @@ def _bucket_of(lasted_s: int) -> int:
     return sum(lasted_s >= edge_s for edge_s in _EDGES_S)
 
 
+_HOUR_PATHS = [f"callVolume.byHour.{hour}" for hour in range(24)]
+_STATUS_PATHS = {name: f"callVolume.byStatus.{name}" for name in (*STATUS_RANK, UNKNOWN)}
+_DIRECTION_PATHS = {name: f"callVolume.byDirection.{name}" for name in (*DIRECTIONS, UNKNOWN)}
 _DURATION_PATHS = [f"duration.buckets.{name}" for name in BUCKET_NAMES]
 
 

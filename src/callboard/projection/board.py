@@ -85,7 +85,7 @@ class Board:
         self.publishers.summary.reset({TODAY: self._summary_json()}, epoch, at)
 
     def contribution_of(self, change: Change) -> Contribution:
-        """Return what one change of a call adds to and takes from the figures.
+        """Return what one change of a call adds to and takes from the narrowest buckets.
 
         A call older than calls are kept did take place, and is settled: its deletion takes
         nothing, and one that is made anew, by a replay, adds nothing.

@@ -7,7 +7,8 @@ tells every reader to take a snapshot too.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
@@ -16,14 +17,14 @@ import structlog
 from callboard.clock import Clock, isoformat_z
 from callboard.domain.calls import call_key
 from callboard.domain.changes import Change, ChangeBatch, ClusterTime
-from callboard.domain.contributions import Contribution, add
+from callboard.domain.contributions import Contribution, add, expanded
 from callboard.domain.figures import FigureWrite
 from callboard.errors import HistoryLost, LeaseLost, StoreUnavailable, ViewsUnavailable
 from callboard.projection.board import Board
 from callboard.projection.fold import fold
 from callboard.projection.ports import Figures, Lease, Source
 from callboard.projection.recount import Recounts
-from callboard.tasks import together
+from callboard.tasks import end, together
 
 __all__ = ["Projector"]
 
@@ -142,16 +143,17 @@ class Projector:
         self._leading.set()
 
     async def _follow(self, feed: AsyncIterator[ChangeBatch]) -> None:
-        async for batch in feed:
-            begun_s = self._clock.monotonic_s()
-            if not await self._take(batch):
-                continue
-            self._board.stage_summary()
-            await self._flush()
-            if batch.complete:
-                # What happens meanwhile becomes one batch: its cost is mostly per batch.
-                took_s = self._clock.monotonic_s() - begun_s
-                await asyncio.sleep(max(self._tick_s - took_s, took_s / 2))
+        async with aclosing(_ahead(feed)) as batches:
+            async for batch in batches:
+                begun_s = self._clock.monotonic_s()
+                if not await self._take(batch):
+                    continue
+                self._board.stage_summary()
+                await self._flush()
+                if batch.complete:
+                    # What happens meanwhile becomes one batch: its cost is mostly per batch.
+                    took_s = self._clock.monotonic_s() - begun_s
+                    await asyncio.sleep(max(self._tick_s - took_s, took_s / 2))
 
     async def _take(self, batch: ChangeBatch) -> bool:
         """Bring the figures on by a batch; tell whether the views may look different now."""
@@ -183,7 +185,7 @@ class Projector:
                 self.recounts.note(change.at, contribution)
                 add(moved, contribution)
             await _breathe(number)
-        moved = _without_zeros(moved)
+        moved = _without_zeros(expanded(moved))
         await self._book.load((bucket.day, bucket.campaign_id) for bucket in moved)
         await self._commit(batch.token, self._book.take(moved))
         self._book.trim()
@@ -234,6 +236,27 @@ class Projector:
         documents, count = await fold(calls, self._board.zone)
         await self._figures.replace_all(self._lease.epoch, list(documents.values()), folded_at)
         _log.info("projection.refolded", calls=count, documents=len(documents))
+
+
+async def _ahead(feed: AsyncIterator[ChangeBatch]) -> AsyncGenerator[ChangeBatch, None]:
+    """Yield batches, the next one asked for meanwhile when it is known to be there."""
+
+    async def read() -> ChangeBatch:
+        return await anext(feed)
+
+    following: asyncio.Task[ChangeBatch] | None = None
+    try:
+        while True:
+            batch = await (following if following is not None else read())
+            following = None
+            if not batch.complete:
+                following = asyncio.get_running_loop().create_task(read())
+            yield batch
+    finally:
+        if following is not None:
+            await end(following)
+            if not following.cancelled():
+                following.exception()  # of a batch that nobody wants any more
 
 
 def _coalesced(changes: Iterable[Change]) -> list[Change]:

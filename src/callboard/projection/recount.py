@@ -16,7 +16,7 @@ import structlog
 
 from callboard.domain.buckets import FIGURES, Bucket, midnight_s
 from callboard.domain.changes import ChangeBatch, ClusterTime
-from callboard.domain.contributions import Contribution
+from callboard.domain.contributions import Contribution, expanded
 from callboard.domain.figures import (
     Document,
     FigureWrite,
@@ -121,9 +121,10 @@ class Recounts:
         job = self._job
         if job is None:
             return
-        of_day = {b: dict(steps) for b, steps in contribution.items() if b.day == job.day}
+        of_day = {b: steps for b, steps in contribution.items() if b.day == job.day}
         if of_day:
-            job.noted.append((at, of_day))
+            spread = expanded(of_day).items()
+            job.noted.append((at, {b: steps for b, steps in spread if b.day == job.day}))
 
     async def settle(self, batch: ChangeBatch, commit: Commit) -> bool:
         """Compare when the fold has come as far as the count; tell whether figures changed.
