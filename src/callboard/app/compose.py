@@ -14,6 +14,7 @@ from callboard.app.metrics import Metrics
 from callboard.app.projection import checks_of, projector_of
 from callboard.app.schedule import Schedule
 from callboard.app.web import WebServer
+from callboard.cache.transport import Transport
 from callboard.clock import Clock
 from callboard.delivery.api.context import Context
 from callboard.delivery.application import application
@@ -22,6 +23,7 @@ from callboard.delivery.board import BoardReads
 from callboard.delivery.problems import refusal
 from callboard.delivery.replica import Replica
 from callboard.delivery.sockets import Sockets
+from callboard.domain.stale import StaleRule
 from callboard.domain.webhooks import InboxEntry
 from callboard.embedded.folder import DataFolder
 from callboard.embedded.mongod import EmbeddedMongo
@@ -31,18 +33,39 @@ from callboard.ingest.batcher import Batcher
 from callboard.ingest.joiner import Joiner
 from callboard.ingest.routes import BodyLimits, WebhookRoutes
 from callboard.keyspaces import VIEWS
+from callboard.projection.watch import StaleWatch
 from callboard.settings import Settings
 from callboard.store import database as mongo
 from callboard.store.access import AccessStore
 from callboard.store.facts import FactStore
 from callboard.store.figures import FigureStore
 from callboard.store.orphans import Orphans
+from callboard.store.stale import OpenCalls
 from callboard.views import connection as redis
 from callboard.views.reader import ViewReader
 
 __all__ = ["Server"]
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Connections:
+    """The drivers' connections, closed after everybody who uses them."""
+
+    database: mongo.MongoDatabase
+    client: redis.RedisClient
+    writer: Transport
+    name: str = "connections"
+
+    async def start(self) -> None:
+        """They are open already."""
+
+    async def stop(self) -> None:
+        """Close them."""
+        await self.writer.close()
+        await self.client.aclose()
+        await self.database.client.close()
 
 
 @dataclass
@@ -78,13 +101,13 @@ class Server:
         self._web = WebServer(self.host, self.port, else_any=self.else_any_port)
         self._web.bind()
         try:
-            database, client = await self._engines()
-            await self._services(self._web, database, client)
+            connections = await self._engines()
+            await self._services(self._web, connections)
         except BaseException:
             await self.stop()
             raise
 
-    async def _engines(self) -> tuple[mongo.MongoDatabase, redis.RedisClient]:
+    async def _engines(self) -> _Connections:
         """Start or find MongoDB and Redis."""
         settings = self.settings
         embedded: list[Service] = []
@@ -109,20 +132,21 @@ class Server:
             },
         )
         if embedded_valkey:
-            client = await redis.connect(embedded_valkey.url, embedded_valkey.password)
+            url, password = embedded_valkey.url, embedded_valkey.password
         else:
-            password = _secret(settings.redis_password) or None
-            client = await redis.connect(_secret(settings.redis_url), password)
-        await self._run([_Connections(database, client)])
-        return database, client
+            url, password = _secret(settings.redis_url), _secret(settings.redis_password)
+        client = await redis.connect(url, password or None)
+        writer = await redis.connect_writer(url, password or None)
+        connections = _Connections(database, client, writer)
+        await self._run([connections])
+        return connections
 
-    async def _services(
-        self, web: WebServer, database: mongo.MongoDatabase, client: redis.RedisClient
-    ) -> None:
+    async def _services(self, web: WebServer, connections: _Connections) -> None:
         """Build the pipe from its end to its beginning, and start it in that order."""
         settings, clock, zone = self.settings, self.clock, self.settings.zone
+        database, client = connections.database, connections.client
         figures = FigureStore(database, zone)
-        projector = projector_of(settings, clock, database, client)
+        projector = projector_of(settings, clock, database, connections.writer)
         replicas = {
             space.name: Replica(
                 space.name, ViewReader(client, space), clock, settings.delta_log_length
@@ -139,6 +163,9 @@ class Server:
             waiting_max=settings.waiting_max,
         )
         joiner = Joiner(Orphans(database))
+        watch = StaleWatch(
+            OpenCalls(database), clock, _stale_rule(settings), is_leading=projector.leading.is_set
+        )
         secure = (settings.public_url or "").startswith("https://")
         ready = _readiness(replicas, database)
         checks = checks_of(projector, database, clock)
@@ -156,6 +183,7 @@ class Server:
             "sockets": sockets.run,
             "batcher": batcher.run,
             "joiner": joiner.run,
+            "watch": watch.run,
         }
         background = [Background(name, run, clock, self.failed) for name, run in runs.items()]
         schedule = Schedule(checks, zone, settings.drift_check_s)
@@ -215,24 +243,6 @@ class Server:
             await self._lifecycles.pop().stop()
 
 
-class _Connections:
-    """The drivers' connections, closed after everybody who uses them."""
-
-    name = "connections"
-
-    def __init__(self, database: mongo.MongoDatabase, client: redis.RedisClient) -> None:
-        self._database = database
-        self._client = client
-
-    async def start(self) -> None:
-        """They are open already."""
-
-    async def stop(self) -> None:
-        """Close them."""
-        await self._client.aclose()
-        await self._database.client.close()
-
-
 def _readiness(
     replicas: Mapping[str, Replica], database: mongo.MongoDatabase
 ) -> Callable[[], Awaitable[dict[str, str]]]:
@@ -249,6 +259,16 @@ def _readiness(
         return missing
 
     return look
+
+
+def _stale_rule(settings: Settings) -> StaleRule:
+    """Return how long calls may be silent."""
+    return StaleRule(
+        ringing_s=settings.stale_ringing_s,
+        connected_s=settings.stale_connected_s,
+        unconfirmed_ringing_s=settings.unconfirmed_ringing_s,
+        unconfirmed_s=settings.unconfirmed_s,
+    )
 
 
 def _secret(value: object) -> str:

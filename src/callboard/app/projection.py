@@ -7,6 +7,7 @@ import socket
 from datetime import timedelta
 
 from callboard.app.adapters import ProjectionSource
+from callboard.cache.transport import Transport
 from callboard.clock import Clock
 from callboard.keyspaces import CAMPAIGNS, LIVE, SUMMARY
 from callboard.projection.board import Board, Publishers
@@ -18,7 +19,6 @@ from callboard.store import database as mongo
 from callboard.store.figures import FigureStore
 from callboard.store.leader import Lease
 from callboard.store.reaggregation import Reaggregations
-from callboard.views import connection as redis
 from callboard.views.publisher import Publisher
 
 __all__ = ["checks_of", "projector_of"]
@@ -28,11 +28,11 @@ def projector_of(
     settings: Settings,
     clock: Clock,
     database: mongo.MongoDatabase,
-    client: redis.RedisClient,
+    writer: Transport,
 ) -> Projector:
     """Return a projector with its pens and its claim to lead; `run` it."""
     publishers = Publishers(
-        Publisher(client, LIVE), Publisher(client, CAMPAIGNS), Publisher(client, SUMMARY)
+        Publisher(writer, LIVE), Publisher(writer, CAMPAIGNS), Publisher(writer, SUMMARY)
     )
     days = settings.calls_kept_days
     kept = timedelta(days=days) if days is not None else None

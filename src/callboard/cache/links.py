@@ -33,10 +33,13 @@ def open_links(
     password: str | None = None,
     *,
     namespace: str = NAMESPACE,
+    scripts: Sequence[Script] = SCRIPTS,
     timeout_s: float = 0.25,
     clock: Clock | None = None,
 ) -> "Links":
     """Return the transport to `redis://` or `rediss://` URLs, comma-separated; connects later.
+
+    With an empty `namespace` nothing is told of changes, and other `scripts` may be run.
 
     Raises:
         ValueError: a URL cannot be understood; its password is not repeated.
@@ -48,7 +51,7 @@ def open_links(
         password=places.password,
         database=places.database,
         tls=ssl.create_default_context() if places.tls else None,
-        scripts=SCRIPTS,
+        scripts=scripts,
         timeout_s=timeout_s,
     )
     return Links(places.nodes, options, clock or SystemClock())

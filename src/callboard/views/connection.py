@@ -1,5 +1,11 @@
-"""Connecting to Redis or Valkey, single node or Cluster, found out by asking the server."""
+"""Connecting to Redis or Valkey, single node or Cluster, found out by asking the server.
 
+Readers wait for deltas, each on a connection of its own, which is the driver's work. The
+projector sends a dozen scripts at once many times a second, and does that over the cache
+engine's links: one write, one read, an eighth of the driver's CPU.
+"""
+
+from collections.abc import Sequence
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -9,9 +15,12 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from callboard.cache.links import open_links
+from callboard.cache.transport import Transport
 from callboard.errors import ConfigurationError, ViewsUnavailable
+from callboard.views.scripts import SCRIPTS
 
-__all__ = ["RedisClient", "connect"]
+__all__ = ["RedisClient", "connect", "connect_writer"]
 
 RedisClient = Redis | RedisCluster
 
@@ -55,6 +64,36 @@ async def connect(urls: str, password: str | None = None) -> RedisClient:
     except (RedisError, RedisConnectionError) as error:
         message = f"the Redis Cluster does not answer: {error}"
         raise ViewsUnavailable(message) from error
+
+
+async def connect_writer(urls: str, password: str | None = None) -> Transport:
+    """Return what publishers write through; it connects again by itself. Close it at the end.
+
+    Raises:
+        ConfigurationError: a URL cannot be understood.
+    """
+    try:
+        links = open_links(
+            urls, password, namespace="", scripts=SCRIPTS, timeout_s=_CALL_TIMEOUT_S
+        )
+    except ValueError as error:
+        message = f"REDIS_URL cannot be used: {error}"
+        raise ConfigurationError(message) from error
+    await links.start(_Unmoved())
+    return links
+
+
+class _Unmoved:
+    """A listener that keeps nothing in memory, so that nothing can be out of date."""
+
+    def changed(self, keys: Sequence[bytes]) -> None:
+        """Others wrote: nothing to do."""
+
+    def distrusted(self, reason: str) -> None:
+        """A link was lost: the next flush finds out what is missing."""
+
+    async def restoring(self, server: str) -> None:
+        """A server answers again: nothing is owed to it."""
 
 
 def _node(url: str) -> ClusterNode:

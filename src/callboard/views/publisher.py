@@ -9,12 +9,11 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from redis.exceptions import RedisError
-
+from callboard.cache.errors import CacheError
+from callboard.cache.transport import Script, Transport
 from callboard.domain.stream import Delta, Position, Snapshot
 from callboard.errors import LeaseLost, ViewsUnavailable
 from callboard.keyspaces import ViewSpace
-from callboard.views.connection import RedisClient
 from callboard.views.scripts import ADVANCE, MOVE_HEAD, RESTORE
 
 __all__ = ["Publisher"]
@@ -23,10 +22,8 @@ __all__ = ["Publisher"]
 class Publisher:
     """Writes one view for one projector epoch."""
 
-    def __init__(self, client: RedisClient, space: ViewSpace) -> None:
-        self._advance_script: Any = client.register_script(ADVANCE)
-        self._restore_script: Any = client.register_script(RESTORE)
-        self._head_script: Any = client.register_script(MOVE_HEAD)
+    def __init__(self, transport: Transport, space: ViewSpace) -> None:
+        self._transport = transport
         self.space = space
         self._view = Snapshot({}, Position(0, 0), "")
         self._staged: list[Delta] = []
@@ -80,7 +77,8 @@ class Publisher:
                 else:
                     await self._move_head(position, at, as_of)
             self._in_redis = True
-        except RedisError as error:
+        except (CacheError, RuntimeError) as error:
+            # RuntimeError: a script failed, as on a key that another program has overwritten.
             self._in_redis = False
             raise ViewsUnavailable(str(error)) from error
 
@@ -89,8 +87,9 @@ class Publisher:
         by_shard: dict[int, list[Delta]] = {shard: [] for shard in shards}
         for delta in staged:
             by_shard.setdefault(self.space.shard_of(delta.key), []).append(delta)
-        answers = await asyncio.gather(
-            *(self._advance_shard(shard, deltas) for shard, deltas in by_shard.items())
+        answers = await self._run_all(
+            (ADVANCE, self.space.items_key(shard), self._steps(shard, deltas))
+            for shard, deltas in by_shard.items()
         )
         if not all(answers):
             return False
@@ -99,60 +98,82 @@ class Publisher:
                 self._shard_offsets[shard] = deltas[-1].position.offset
         return True
 
-    async def _advance_shard(self, shard: int, deltas: Sequence[Delta]) -> bool:
-        arguments: list[Any] = [
-            self.position.epoch,
-            self._shard_offsets[shard],
-            self.space.ttl_s * 1000,
-            self.space.log_length_max,
+    def _steps(self, shard: int, deltas: Sequence[Delta]) -> list[bytes]:
+        """Return what moves a shard by these deltas."""
+        arguments = [
+            b"%d" % self.position.epoch,
+            b"%d" % self._shard_offsets[shard],
+            b"%d" % (self.space.ttl_s * 1000),
+            b"%d" % self.space.log_length_max,
         ]
         for delta in deltas:
             arguments += [
-                delta.position.offset,
-                delta.key,
-                delta.change,
-                int(delta.keep),
+                b"%d" % delta.position.offset,
+                delta.key.encode(),
+                delta.change.encode(),
+                b"1" if delta.keep else b"0",
                 delta.value,
-                delta.at,
+                delta.at.encode(),
             ]
-        return await self._run(self._advance_script, shard, arguments)
+        return arguments
 
     async def _move_head(self, position: Position, at: str, as_of: str) -> None:
         """Say that every shard is at least at this position."""
-        says = f"{at}|{as_of}"
-        arguments = [position.epoch, position.offset, says, self.space.ttl_s * 1000]
-        answer = await self._head_script(keys=[self.space.head_key], args=arguments)
-        self._check_fence(answer)
+        arguments = [
+            b"%d" % position.epoch,
+            b"%d" % position.offset,
+            f"{at}|{as_of}".encode(),
+            b"%d" % (self.space.ttl_s * 1000),
+        ]
+        await self._run_all([(MOVE_HEAD, self.space.head_key, arguments)])
 
     async def _restore(self, as_of: str) -> None:
         """Write every item anew, as of the view's position, staged deltas included."""
         self._staged.clear()
         position, at = self._view.position, self._view.at
-        by_shard: dict[int, list[Any]] = {shard: [] for shard in range(self.space.shards)}
+        by_shard: dict[int, list[bytes]] = {shard: [] for shard in range(self.space.shards)}
         for key, value in self._view.items.items():
-            by_shard[self.space.shard_of(key)] += [key, value]
-        first = [position.epoch, position.offset, self.space.ttl_s * 1000]
-        await asyncio.gather(
-            *(
-                self._run(self._restore_script, shard, [*first, *items])
-                for shard, items in by_shard.items()
-            )
+            by_shard[self.space.shard_of(key)] += [key.encode(), value]
+        first = [
+            b"%d" % position.epoch,
+            b"%d" % position.offset,
+            b"%d" % (self.space.ttl_s * 1000),
+        ]
+        await self._run_all(
+            (RESTORE, self.space.items_key(shard), [*first, *items])
+            for shard, items in by_shard.items()
         )
         self._shard_offsets = dict.fromkeys(by_shard, position.offset)
         await self._move_head(position, at, as_of)
 
-    async def _run(self, script: Any, shard: int, arguments: Sequence[Any]) -> bool:
-        """Run a script on a shard's keys.
+    async def _run_all(self, calls: Iterable[tuple[Script, str, Sequence[bytes]]]) -> list[bool]:
+        """Run scripts in one write; tell of each key whether it was where it should be.
 
         Raises:
-            LeaseLost: the shard belongs to a later epoch.
+            LeaseLost: the view belongs to a later epoch.
+            CacheError, RuntimeError: Redis does not answer, or refuses.
         """
-        keys = [self.space.items_key(shard), self.space.log_key(shard)]
-        answer = await script(keys=keys, args=list(arguments))
-        self._check_fence(answer)
-        return answer in (b"ok", "ok")
-
-    def _check_fence(self, answer: object) -> None:
-        if answer in (b"fenced", "fenced"):
+        sent = [self._send(script, key.encode(), words) for script, key, words in calls]
+        # Every answer is waited for: a view is never written twice at once.
+        answers = await asyncio.gather(*sent, return_exceptions=True)
+        if b"fenced" in answers:
             message = f"view '{self.space.name}' is written by a later epoch"
             raise LeaseLost(message)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer == b"ok" for answer in answers]
+
+    def _send(self, script: Script, key: bytes, words: Sequence[bytes]) -> asyncio.Future[Any]:
+        """Send a script; that its server is away is told by the future, too."""
+        try:
+            return self._transport.run(script, key, words, _as_is)
+        except CacheError as error:
+            failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return failed
+
+
+def _as_is(reply: Any, incarnation: int) -> Any:
+    del incarnation  # a shard that was lost is found missing by the script itself
+    return reply
