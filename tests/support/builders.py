@@ -9,7 +9,7 @@ from typing import Any
 
 from callboard.domain.changes import Change, ClusterTime
 from callboard.domain.lattice import CallFact, state
-from callboard.domain.stream import Delta, Position, Snapshot
+from callboard.domain.stream import Delta, Position, Snapshot, Watermark
 from callboard.domain.webhooks import ELEVENLABS, KeptWebhook
 
 START = datetime(2026, 3, 26, 8, 15, tzinfo=UTC)
@@ -161,7 +161,7 @@ class MemoryView:
         self.deltas: list[Delta] = []
         self.flushed: dict[str, bytes] = {}
         self.failure: Exception | None = None
-        self.as_of = ""
+        self.watermark = Watermark()
 
     @property
     def items(self) -> Mapping[str, bytes]:
@@ -185,10 +185,10 @@ class MemoryView:
         self.snapshot.apply(delta)
         self.deltas.append(delta)
 
-    async def flush(self, as_of: str, *, vouch: bool = False) -> None:
+    async def flush(self, watermark: Watermark, *, vouch: bool = False) -> None:
         """Write what is staged, unless it is made to fail."""
         del vouch  # in memory nothing expires
-        self.as_of = as_of
+        self.watermark = watermark
         await turn(0)
         self.seen.append(("flush", self.name))
         if self.failure is not None:

@@ -180,11 +180,11 @@ class MemoryWorld:
         if self.run is not None and self.run.done():
             await self.run
 
-    async def through(self, *changes: Change) -> None:
+    async def through(self, *changes: Change, complete: bool = True) -> None:
         """Put a batch on the feed and wait until it is committed and published."""
         self._batches += 1
         reached = max((change.at for change in changes), default=self.truth.now)
-        batch = ChangeBatch(changes, {"n": self._batches}, self.clock.now(), True, reached)
+        batch = ChangeBatch(changes, {"n": self._batches}, self.clock.now(), complete, reached)
         self.truth.feed.put_nowait(batch)
         await until(self.truth.feed.empty)
         await settle()

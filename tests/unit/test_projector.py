@@ -8,6 +8,7 @@ from support.builders import a_call, a_change, sid, until
 from support.projection import Mark, MemoryWorld, leading
 
 from callboard.domain.buckets import Bucket
+from callboard.domain.stream import Watermark
 from callboard.errors import LeaseLost, ResumeTokenExpired, StoreUnavailable, ViewsUnavailable
 from callboard.projection import projector as projector_module
 
@@ -195,7 +196,7 @@ async def test_a_view_is_never_written_twice_at_once() -> None:
     async with leading(MemoryWorld()) as world:
         gate, writing, most = asyncio.Event(), 0, 0
 
-        async def slow(as_of: str, *, vouch: bool = False) -> None:
+        async def slow(watermark: Watermark, *, vouch: bool = False) -> None:
             nonlocal writing, most
             writing += 1
             most = max(most, writing)
@@ -213,3 +214,15 @@ async def test_a_view_is_never_written_twice_at_once() -> None:
         gate.set()
         await asyncio.gather(*passing)
         assert (most, writing) == (1, 0)
+
+
+async def test_the_watermark_is_promised_when_the_feed_was_read_to_its_end() -> None:
+    async with leading(MemoryWorld()) as world:
+        assert world.summary.watermark == Watermark()
+        assert world.projector.current_at is not None
+        await world.through(a_change(None, a_call(), at=(51, 3)), complete=False)
+        assert world.summary.watermark == Watermark()
+        await world.through(a_change(None, a_call(2), at=(52, 1)))
+        assert world.summary.watermark == Watermark("2026-03-26T08:15:00.000Z", (52 << 32) + 1)
+        assert world.projector.current_at == world.clock.now()
+    assert world.projector.current_at is None

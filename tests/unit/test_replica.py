@@ -11,7 +11,7 @@ from support.builders import AT, START, a_delta, settle, until
 from callboard.clock import FixedClock
 from callboard.delivery import replica as replica_module
 from callboard.delivery.replica import Replica
-from callboard.domain.stream import Delta, Head, Position, Snapshot
+from callboard.domain.stream import Delta, Head, Position, Snapshot, Watermark
 from callboard.errors import PositionLost, ViewsUnavailable
 
 
@@ -29,7 +29,7 @@ class Script:
         """Return the position vouched for."""
         if isinstance(self.vouched, Exception):
             raise self.vouched
-        return Head(self.vouched, AT, AT)
+        return Head(self.vouched, AT, Watermark(AT, 7))
 
     async def load(self) -> Snapshot:
         """Return the whole view."""

@@ -4,6 +4,7 @@ Names and labels are a contract (docs/operating.md); every label has few values.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -50,8 +51,8 @@ class Metrics(Collector):
             "callboard_projection_lag_seconds",
             "Age of the newest commit that may not be in the figures yet; while leading",
         )
-        if (as_of := self._projector.as_of) is not None:
-            lag.add_metric([], (self._clock.now() - as_of).total_seconds())
+        if (current_at := self._projector.current_at) is not None:
+            lag.add_metric([], (self._clock.now() - current_at).total_seconds())
         yield lag
 
     def _staleness(self) -> Iterable[Metric]:
@@ -65,8 +66,9 @@ class Metrics(Collector):
         )
         for name, replica in self._replicas.items():
             vouched.add_metric([name], float(replica.vouched))
-            if replica.vouched and replica.as_of is not None:
-                age_s = (self._clock.now() - replica.as_of).total_seconds()
+            if replica.vouched and replica.watermark.instant:
+                current_at = datetime.fromisoformat(replica.watermark.instant)
+                age_s = (self._clock.now() - current_at).total_seconds()
                 bound.add_metric([name], max(age_s, 0.0))
         yield vouched
         yield bound

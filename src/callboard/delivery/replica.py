@@ -6,14 +6,13 @@ view's TTL, `vouched` turns False and readers go to MongoDB instead.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
 from typing import Any, Protocol
 
 import orjson
 import structlog
 
 from callboard.clock import Clock
-from callboard.domain.stream import Delta, DeltaLog, Head, Position, Snapshot
+from callboard.domain.stream import Delta, DeltaLog, Head, Position, Snapshot, Watermark
 from callboard.errors import PositionLost, ViewsUnavailable
 
 __all__ = ["Replica", "ViewSource"]
@@ -50,7 +49,7 @@ class Replica:
         self._vouched = False
         self._head_checked_s = 0.0
         self._head_wanted = _ZERO
-        self._as_of = ""
+        self._watermark = Watermark()
         self._items: dict[str, Any] = {}
         self.on_deltas: list[Callable[[list[Delta]], None]] = []
         self.on_reset: list[Callable[[], None]] = []
@@ -67,12 +66,12 @@ class Replica:
         return self._snapshot.at
 
     @property
-    def as_of(self) -> datetime | None:
-        """Return an instant before which all that was committed is in this copy; None: unknown.
+    def watermark(self) -> Watermark:
+        """Return up to where this copy has everything; it may have more.
 
-        The copy may be newer; the projector's clock, not ours, says what time it was.
+        The projector's clock, not ours, says what time it was.
         """
-        return datetime.fromisoformat(self._as_of) if self._as_of else None
+        return self._watermark
 
     @property
     def vouched(self) -> bool:
@@ -168,7 +167,7 @@ class Replica:
         # one that we have not reached by the next look means that deltas were lost.
         head = await self._source.head()
         if self.position >= head.position:
-            self._as_of = head.as_of
+            self._watermark = head.watermark
         self._head_wanted = head.position
         self._head_checked_s = now_s
         if self._head_wanted.epoch != self.position.epoch:

@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 
 from callboard.errors import PositionLost
 
-__all__ = ["Delta", "DeltaLog", "Head", "Position", "Snapshot", "coalesce", "diff"]
+__all__ = ["Delta", "DeltaLog", "Head", "Position", "Snapshot", "Watermark", "coalesce", "diff"]
 
 
 _EPOCH_DIGITS_MAX = 20  # Redis' stream ids are 64 bits wide
@@ -50,6 +50,16 @@ class Position:
         return cls(epoch, offset)
 
 
+class Watermark(NamedTuple):
+    """Up to where a view has everything."""
+
+    instant: str = ""
+    """All that was committed before it is in the view, ISO-8601 UTC; empty while nobody knows,
+    as when a new projector has not caught up yet."""
+    commit: int = 0
+    """All up to this commit time is: seconds << 32 | ordinal of MongoDB's cluster time."""
+
+
 class Head(NamedTuple):
     """What the projector vouches for."""
 
@@ -57,8 +67,7 @@ class Head(NamedTuple):
     """Every shard is at least here."""
     at: str
     """When the view last moved, ISO-8601 UTC."""
-    as_of: str
-    """All that was committed before this instant is in the view, ISO-8601 UTC."""
+    watermark: Watermark
 
 
 @dataclass(frozen=True, slots=True)

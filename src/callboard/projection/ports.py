@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from callboard.domain.buckets import Bucket
 from callboard.domain.changes import ChangeBatch, ClusterTime
 from callboard.domain.figures import Document, FigureWrite
-from callboard.domain.stream import Position
+from callboard.domain.stream import Position, Watermark
 from callboard.projection.book import FigureReads
 
 __all__ = ["Checkpoint", "Figures", "Lease", "Source", "ViewPublisher"]
@@ -113,8 +113,8 @@ class ViewPublisher(Protocol):
     def stage(self, key: str, change: str, value: bytes, *, keep: bool, at: str) -> None:
         """Move on by one delta."""
 
-    async def flush(self, as_of: str, *, vouch: bool = False) -> None:
+    async def flush(self, watermark: Watermark, *, vouch: bool = False) -> None:
         """Write it, with `vouch` for another TTL; raises ViewsUnavailable, LeaseLost.
 
-        Whatever was committed before the instant `as_of` (ISO-8601 UTC) is in it.
+        Whatever was committed up to the watermark is in it.
         """

@@ -9,7 +9,7 @@ tells every reader to take a snapshot too.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -19,10 +19,11 @@ from callboard.domain.calls import call_key
 from callboard.domain.changes import Change, ChangeBatch, ClusterTime
 from callboard.domain.contributions import Contribution, add, expanded
 from callboard.domain.figures import FigureWrite
+from callboard.domain.stream import Watermark
 from callboard.errors import HistoryLost, LeaseLost, StoreUnavailable, ViewsUnavailable
 from callboard.projection.board import Board
 from callboard.projection.fold import fold
-from callboard.projection.ports import Figures, Lease, Source
+from callboard.projection.ports import Checkpoint, Figures, Lease, Source
 from callboard.projection.recount import Recounts
 from callboard.tasks import end, together
 
@@ -68,7 +69,8 @@ class Projector:
         self._views_lost = False
         self._flush_lock = asyncio.Lock()
         self._leading = asyncio.Event()
-        self._as_of: datetime | None = None
+        self._current_at: datetime | None = None
+        self._reached: ClusterTime = (0, 0)
         self.recounts = Recounts(source, figures, board)
         """Days that are being counted anew beside the fold."""
 
@@ -78,9 +80,22 @@ class Projector:
         return self._leading
 
     @property
-    def as_of(self) -> datetime | None:
-        """Return the instant before which every commit is in the views; None when not leading."""
-        return self._as_of if self._leading.is_set() else None
+    def current_at(self) -> datetime | None:
+        """Return an instant before which every commit is in figures and views.
+
+        None when this process does not project. While it catches up only MongoDB's clock tells
+        how far it is, to the second.
+        """
+        if not self._leading.is_set():
+            return None
+        return self._current_at or datetime.fromtimestamp(self._reached[0], UTC)
+
+    @property
+    def _watermark(self) -> Watermark:
+        if self._current_at is None:
+            return Watermark()
+        seconds, ordinal = self._reached
+        return Watermark(isoformat_z(self._current_at), (seconds << 32) + ordinal)
 
     async def run(self) -> None:
         """Project until cancelled; a lost lease or store means standing by, then trying anew."""
@@ -118,7 +133,7 @@ class Projector:
             message = "the refold left no checkpoint"
             raise StoreUnavailable(message)
         self._committed = checkpoint.token
-        await self._begin_epoch()
+        await self._begin_epoch(checkpoint)
         _log.info("projection.leading", epoch=self._lease.epoch)
         feed = self._source.changes(checkpoint.token, checkpoint.after)
         try:
@@ -128,9 +143,11 @@ class Projector:
             await self._refold()
             raise
 
-    async def _begin_epoch(self) -> None:
+    async def _begin_epoch(self, checkpoint: Checkpoint) -> None:
         """Set the views up from MongoDB as of now; older changes then only move figures."""
-        self._as_of = self._clock.now()
+        # Figures may be hours behind: nothing is promised before the feed was read to its end.
+        self._current_at = None
+        self._reached = checkpoint.after or (0, 0)
         calls_at, calls = await self._source.active_calls()
         active = {call_key(document): document async for document in calls}
         campaigns_at, found = await self._source.campaigns()
@@ -163,7 +180,8 @@ class Projector:
             # Nothing of ours happened: the token moves on so that it never leaves the oplog.
             await self._commit(batch.token, [])
         if batch.complete:
-            self._as_of = batch.asked_at
+            self._current_at = batch.asked_at
+        self._reached = batch.reached
 
         async def commit(writes: list[FigureWrite]) -> None:
             await self._commit(batch.token, writes)
@@ -214,10 +232,9 @@ class Projector:
     async def _flush(self, *, vouch: bool = False) -> None:
         """Write the views; without Redis the figures go on and the views are restored later."""
         async with self._flush_lock:
-            as_of = isoformat_z(self._as_of or self._clock.now())
             # All of them end before the lock is given back: a view is never written twice at once.
             flushed = await asyncio.gather(
-                *(view.flush(as_of, vouch=vouch) for view in self._publishers.all()),
+                *(view.flush(self._watermark, vouch=vouch) for view in self._publishers.all()),
                 return_exceptions=True,
             )
         failures = [failure for failure in flushed if failure is not None]

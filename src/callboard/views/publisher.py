@@ -11,7 +11,7 @@ from typing import Any
 
 from callboard.cache.errors import CacheError
 from callboard.cache.transport import Script, Transport
-from callboard.domain.stream import Delta, Position, Snapshot
+from callboard.domain.stream import Delta, Position, Snapshot, Watermark
 from callboard.errors import LeaseLost, ViewsUnavailable
 from callboard.keyspaces import ViewSpace
 from callboard.views.scripts import ADVANCE, MOVE_HEAD, RESTORE
@@ -54,10 +54,10 @@ class Publisher:
         self._view.apply(delta)
         self._staged.append(delta)
 
-    async def flush(self, as_of: str, *, vouch: bool = False) -> None:
+    async def flush(self, watermark: Watermark, *, vouch: bool = False) -> None:
         """Write what was staged; with `vouch`, keep the whole view for another TTL.
 
-        Whatever was committed before the instant `as_of` (ISO-8601 UTC) is in it.
+        Whatever was committed up to the watermark is in it.
 
         Raises:
             ViewsUnavailable: Redis does not answer; the view is restored by a later flush.
@@ -69,13 +69,13 @@ class Publisher:
         position, at = self._view.position, self._view.at
         try:
             if not self._in_redis:
-                await self._restore(as_of)
+                await self._restore(watermark)
             elif staged or vouch:
                 shards = range(self.space.shards) if vouch else ()
                 if not await self._advance(staged, shards):
-                    await self._restore(as_of)
+                    await self._restore(watermark)
                 else:
-                    await self._move_head(position, at, as_of)
+                    await self._move_head(position, at, watermark)
             self._in_redis = True
         except (CacheError, RuntimeError) as error:
             # RuntimeError: a script failed, as on a key that another program has overwritten.
@@ -117,17 +117,17 @@ class Publisher:
             ]
         return arguments
 
-    async def _move_head(self, position: Position, at: str, as_of: str) -> None:
+    async def _move_head(self, position: Position, at: str, watermark: Watermark) -> None:
         """Say that every shard is at least at this position."""
         arguments = [
             b"%d" % position.epoch,
             b"%d" % position.offset,
-            f"{at}|{as_of}".encode(),
+            f"{at}|{watermark.instant}|{watermark.commit}".encode(),
             b"%d" % (self.space.ttl_s * 1000),
         ]
         await self._run_all([(MOVE_HEAD, self.space.head_key, arguments)])
 
-    async def _restore(self, as_of: str) -> None:
+    async def _restore(self, watermark: Watermark) -> None:
         """Write every item anew, as of the view's position, staged deltas included."""
         self._staged.clear()
         position, at = self._view.position, self._view.at
@@ -144,7 +144,7 @@ class Publisher:
             for shard, items in by_shard.items()
         )
         self._shard_offsets = dict.fromkeys(by_shard, position.offset)
-        await self._move_head(position, at, as_of)
+        await self._move_head(position, at, watermark)
 
     async def _run_all(self, calls: Iterable[tuple[Script, str, Sequence[bytes]]]) -> list[bool]:
         """Run scripts in one write; tell of each key whether it was where it should be.

@@ -12,7 +12,7 @@ from typing import Any
 from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import RedisError
 
-from callboard.domain.stream import Delta, Head, Position, Snapshot
+from callboard.domain.stream import Delta, Head, Position, Snapshot, Watermark
 from callboard.errors import PositionLost, ViewsUnavailable
 from callboard.keyspaces import ViewSpace
 from callboard.views.connection import RedisClient
@@ -49,8 +49,8 @@ class ViewReader:
             message = f"nobody vouches for the view '{self.space.name}'"
             raise ViewsUnavailable(message)
         position, _, rest = text.decode().partition("|")
-        at, _, as_of = rest.partition("|")
-        return Head(_position(position), at, as_of)
+        at, instant, commit = rest.split("|")
+        return Head(_position(position), at, Watermark(instant, int(commit)))
 
     async def load(self) -> Snapshot:
         """Return the view as of one position.
