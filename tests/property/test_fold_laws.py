@@ -34,7 +34,14 @@ ZONES = [ZoneInfo(name) for name in ("UTC", "Europe/Madrid", "Asia/Kolkata", "Am
 MADRID_SPRING = datetime(2026, 3, 28, 20, tzinfo=UTC)
 
 odd = (
-    st.none() | st.booleans() | st.integers(-5, 5) | st.sampled_from(["", ".", "a.b", "$inc", "x"])
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats()
+    | st.sampled_from(["", ".", "a.b", "$inc", "x", "sNaN", "Infinity", "-1e400"])
+    | st.text(max_size=3)
+    | st.lists(st.integers(0, 9), max_size=2)
+    | st.dictionaries(st.sampled_from(["v", "price"]), st.integers(0, 9), max_size=1)
 )
 instants = st.builds(
     lambda minutes: MADRID_SPRING + timedelta(minutes=minutes), st.integers(0, 60 * 50)
