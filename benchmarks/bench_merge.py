@@ -21,7 +21,7 @@ from callboard.clock import SystemClock
 from callboard.domain.lattice import CallFact
 from callboard.embedded.mongod import EmbeddedMongo
 from callboard.store.database import MongoDatabase, connect, prepare
-from callboard.store.merge import update_statement
+from callboard.store.merge import quick_statement
 from callboard.vendors.twilio.callbacks import parse_callback
 
 CALLS = 1_500
@@ -53,7 +53,7 @@ def classic(fact: CallFact) -> dict[str, Any]:
 WAYS: dict[str, Statement] = {
     "plain $set": plain,
     "classic operators": classic,
-    "pipeline (callboard)": update_statement,
+    "pipeline (callboard)": quick_statement,
 }
 
 

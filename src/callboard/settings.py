@@ -103,6 +103,18 @@ class Settings(BaseSettings):
     calls_kept_days: Annotated[int, Field(ge=1, le=20_000)] | None = _own(
         "CALLBOARD_CALLS_KEPT_DAYS", None, "Calls are deleted after it; unset: never."
     )
+    stale_ringing_s: Annotated[float, Field(gt=0)] = _own(
+        "CALLBOARD_STALE_RINGING_S", 120.0, "Dialing or ringing this long without news: stale."
+    )
+    stale_connected_s: Annotated[float, Field(gt=0)] = _own(
+        "CALLBOARD_STALE_CONNECTED_S", 1_800.0, "Connected, at least so long: 3 x p95 of talks."
+    )
+    unconfirmed_ringing_s: Annotated[float, Field(gt=0)] = _own(
+        "CALLBOARD_UNCONFIRMED_RINGING_S", 900.0, "Dialing or ringing so long: `unconfirmed`."
+    )
+    unconfirmed_s: Annotated[float, Field(gt=0)] = _own(
+        "CALLBOARD_UNCONFIRMED_S", 14_400.0, "Connected this long without news: `unconfirmed`."
+    )
     batch_length_max: Annotated[int, Field(ge=1, le=10_000)] = _own(
         "CALLBOARD_BATCH_LENGTH_MAX", 500, "Webhooks committed together; bounds a command's size."
     )

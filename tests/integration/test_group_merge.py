@@ -8,7 +8,7 @@ from typing import Any
 from support import deliveries as made
 from support.deliveries import entries_of
 
-from callboard.domain.calls import STATUS_RANK
+from callboard.domain.calls import TWILIO_STATUSES
 from callboard.domain.lattice import CallFact
 from callboard.store.database import MongoDatabase
 from callboard.store.facts import FactStore
@@ -46,7 +46,7 @@ def a_fact(number: int, rng: random.Random) -> CallFact:
         form = made.recording_form(sid, rng.randrange(90))
         form |= {"RecordingSid": rng.choice(ODD), "RecordingUrl": rng.choice(ODD)}
     else:
-        status = rng.choice([*STATUS_RANK])
+        status = rng.choice(sorted(TWILIO_STATUSES))
         form = made.status_form_at(sid, status, rng.randrange(5), rng.randrange(60))
         form |= {"From": rng.choice(ODD), "To": rng.choice(ODD)}
         if kind == 2:

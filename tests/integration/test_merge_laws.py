@@ -14,7 +14,7 @@ import pytest
 from support import deliveries as made
 from support.deliveries import BEGUN, entries_of
 
-from callboard.domain.calls import STATUS_RANK
+from callboard.domain.calls import TWILIO_STATUSES
 from callboard.domain.lattice import CallFact
 from callboard.domain.webhooks import InboxEntry
 from callboard.store.database import MongoDatabase
@@ -119,7 +119,7 @@ def random_facts(sid: str, rng: random.Random, *, units_once: bool) -> Iterable[
     """Yield facts that need not make sense together; of a call ElevenLabs speaks once or often."""
     for _ in range(rng.randrange(1, 5)):
         form = made.status_form_at(
-            sid, rng.choice([*STATUS_RANK]), rng.randrange(9), rng.randrange(60)
+            sid, rng.choice(sorted(TWILIO_STATUSES)), rng.randrange(9), rng.randrange(60)
         )
         form |= rng.choice([{}, {"AnsweredBy": rng.choice(["unknown", "human", "fax"])}])
         form |= rng.choice([{}, {"CallDuration": str(rng.randrange(90))}, {"Timestamp": ""}])
@@ -146,9 +146,19 @@ def random_facts(sid: str, rng: random.Random, *, units_once: bool) -> Iterable[
                     **told,
                 )
             )
+    yield from said_by_the_watch(sid, rng)
     if rng.random() < 0.2:
         forwarded = made.status_form_at(sid, "busy", 2, 30)
         yield from facts_of(made.failure("conv_1", 59, "busy", forwarded))
+
+
+def said_by_the_watch(sid: str, rng: random.Random) -> Iterable[CallFact]:
+    """Yield what the watch may say of a call, at any time."""
+    for kind in ("flagged", "closed"):
+        if rng.random() < 0.3:
+            unit = {"v": made.at(rng.randrange(90)), "at": made.at(900), "was": "ringing"}
+            said = {f"watch.{kind}": unit}
+            yield CallFact(key=sid, event_key=f"callboard:{sid}:{kind}", kind=kind, most=said)
 
 
 def facts_of(kept: Any) -> list[CallFact]:

@@ -10,10 +10,12 @@ from support.engines import Engines
 
 from callboard.domain.calls import ACTIVE_STATUSES, TERMINAL_STATUSES
 from callboard.domain.queries import CallQuery
+from callboard.domain.stale import StaleRule
 from callboard.errors import CallNotFound
 from callboard.store.database import MongoDatabase
 from callboard.store.orphans import Orphans
 from callboard.store.reads import Calls
+from callboard.store.stale import OpenCalls
 
 ENDED = sorted(TERMINAL_STATUSES)
 LIMIT = 10
@@ -119,7 +121,7 @@ async def test_a_list_of_ended_calls_reads_its_page_only(
     crowded: MongoDatabase, engines: Engines, status: str
 ) -> None:
     said = await page(crowded, engines, status=status)
-    assert said.indexes == [{"ended"}]
+    assert said.indexes == [{"over"}]
     assert said.examined == [LIMIT + 1]
 
 
@@ -128,7 +130,7 @@ async def test_a_list_of_active_calls_reads_active_calls_only(
     crowded: MongoDatabase, engines: Engines, status: str
 ) -> None:
     said = await page(crowded, engines, status=status)
-    assert said.indexes == [{"active"}]
+    assert said.indexes == [{"open"}]
     assert said.examined[0] <= 200
 
 
@@ -136,7 +138,21 @@ async def test_the_active_calls_are_found_by_their_index(
     crowded: MongoDatabase, engines: Engines
 ) -> None:
     said = await explained(crowded, engines, lambda there: Calls(there).active())
-    assert said.indexes == [{"active"}]
+    assert said.indexes == [{"open"}]
+
+
+async def test_silent_calls_are_found_by_their_index(
+    crowded: MongoDatabase, engines: Engines
+) -> None:
+    limits, now = StaleRule().limits(None), made.at(10**6)
+    await crowded.calls.update_many({"status": "in-progress"}, {"$set": {"status": "queued"}})
+    said = await explained(
+        crowded, engines, lambda there: OpenCalls(there).silent(limits, now, 99)
+    )
+    assert said.indexes == [{"open"}]
+    assert said.examined[0] <= 99
+    said = await explained(crowded, engines, lambda there: OpenCalls(there).talks_s(made.at(9)))
+    assert said.indexes == [{"over"}]
 
 
 @pytest.mark.parametrize(

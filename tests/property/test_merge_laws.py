@@ -8,19 +8,21 @@ stands inside a `$literal`.
 
 import random
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.builders import START, a_form, a_kept, an_event, sid
-from support.merging import derived_anew, merged
+from support.merging import applied, derived_anew, merged
 
-from callboard.domain.calls import STATUS_RANK
+from callboard.domain.calls import STATUS_RANK, TERMINAL_STATUSES, TWILIO_STATUSES
 from callboard.domain.lattice import CallFact, leaves_of, state
+from callboard.domain.stale import UNENDED_STATUSES, StaleRule, word_on
 from callboard.domain.webhooks import CALL_STATUS, INITIATION
 from callboard.ingest.understand import understand
-from callboard.store.merge import DERIVE_ALL, update_statement
+from callboard.store.merge import DERIVE_ALL, quick_statement, update_statement
 
 MARK = "☎"
 """Part of every text from outside in these tests, and of nothing else."""
@@ -50,7 +52,7 @@ def twilio_facts(draw: st.DrawFn) -> CallFact:
     }
     fields = draw(st.fixed_dictionaries({}, optional=optional))
     form = a_form(
-        CallStatus=draw(st.sampled_from([*STATUS_RANK])),
+        CallStatus=draw(st.sampled_from(sorted(TWILIO_STATUSES))),
         SequenceNumber=str(draw(st.integers(0, 4))),
         Timestamp=f"Thu, 26 Mar 2026 08:15:{draw(seconds):02} +0000",
         From=draw(words),
@@ -103,7 +105,19 @@ def elevenlabs_facts(draw: st.DrawFn, at: int | None = None) -> CallFact:
     )
 
 
-facts = twilio_facts() | elevenlabs_facts()
+@st.composite
+def watch_facts(draw: st.DrawFn) -> CallFact:
+    """Return what the watch may say: that it has not heard of the call since some instant."""
+    since = START + timedelta(seconds=draw(st.integers(-1, 120)))
+    at = since + timedelta(hours=draw(st.integers(0, 2)))
+    said: dict[str, Any] = {"watch.flagged": {"v": since, "at": at}}
+    if draw(st.booleans()):
+        was = draw(st.sampled_from(["queued", "ringing", "in-progress"]))
+        said = {"watch.closed": {"v": since, "at": at, "was": was}}
+    return CallFact(key=sid(), event_key=f"callboard:{sid()}:close", kind="close", most=said)
+
+
+facts = twilio_facts() | elevenlabs_facts() | watch_facts()
 
 
 histories = st.lists(facts, min_size=1, max_size=7)
@@ -130,6 +144,53 @@ def test_every_short_rule_equals_the_whole_rule(history: list[CallFact]) -> None
     call = merged(history)
     assert derived_anew(call) == call
     assert merged([leaves_of(call)]) == call
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories)
+def test_a_quick_statement_does_the_same_or_nothing(history: list[CallFact]) -> None:
+    *before, last = history
+    call = merged(before) if before else {"_id": sid()}
+    closed = "closed" in merged(history).get("watch", {})
+    if closed and quick_statement(last) != update_statement(last):
+        failing = quick_statement(last)["u"][1]["$set"]["status"]["$cond"]
+        assert failing[:2] == ["$watch.closed", {"$toDate": "$watch.closed"}]
+    else:
+        assert applied(call, quick_statement(last)) == applied(call, update_statement(last))
+
+
+@settings(max_examples=100, deadline=None)
+@given(histories)
+def test_a_call_is_unconfirmed_only_if_nobody_told_its_end_and_nothing_newer(
+    history: list[CallFact],
+) -> None:
+    call = merged(history)
+    closed = call.get("watch", {}).get("closed")
+    unconfirmed = call.get("status") == "unconfirmed"
+    assert unconfirmed == (call.get("outcome") == "unconfirmed")
+    vendors = merged([fact for fact in history if fact.kind != "close"] or [nothing()])
+    if unconfirmed:
+        assert vendors.get("status") not in TERMINAL_STATUSES
+        assert call["endTime"] == closed["v"] >= call.get("updatedAt", closed["v"])
+    elif vendors.get("status") in TERMINAL_STATUSES:
+        told = {name: call.get(name) for name in ("status", "outcome", "endTime")}
+        assert told == {name: vendors.get(name) for name in told}
+
+
+@settings(max_examples=150, deadline=None)
+@given(histories)
+def test_whatever_was_heard_of_a_call_the_watch_can_close_it(history: list[CallFact]) -> None:
+    call, limits = merged(history), StaleRule().limits(None)
+    for days in (10, 20, 30):
+        word = word_on(call, limits, START + timedelta(days=days))
+        call = merged([word.fact], call) if word is not None else call
+    assert call.get("status") not in UNENDED_STATUSES
+    assert word_on(call, limits, START + timedelta(days=40)) is None
+
+
+def nothing() -> CallFact:
+    """Return a fact that says nothing about our call."""
+    return CallFact(key=sid(), event_key="", kind="")
 
 
 def outside_literals(node: Any) -> Iterator[Any]:
@@ -181,8 +242,8 @@ def test_every_statement_merges_into_the_one_call_of_its_key(fact: CallFact) -> 
 
 @settings(max_examples=32, deadline=None)
 @given(
-    st.sampled_from([*STATUS_RANK]),
-    st.sampled_from([*STATUS_RANK]),
+    st.sampled_from(sorted(TWILIO_STATUSES)),
+    st.sampled_from(sorted(TWILIO_STATUSES)),
     st.integers(0, 999_999),
     st.integers(0, 999_999),
 )

@@ -104,9 +104,11 @@ def _of_all(operator: str, values: list[Any]) -> Any:
         order = compare(values[0], values[1])
         tests = {"$eq": order == 0, "$ne": order != 0, "$gt": order > 0, "$gte": order >= 0}
         return {**tests, "$lt": order < 0, "$lte": order <= 0}[operator]
-    if operator in ("$and", "$or"):
+    if operator in ("$and", "$or", "$not"):
         truths = [_truth(value) for value in values]
-        return all(truths) if operator == "$and" else any(truths)
+        return {"$and": all(truths), "$or": any(truths), "$not": not truths[0]}[operator]
+    if operator == "$in":
+        return values[0] in values[1]
     found = sorted((v for v in values if not _absent(v)), key=cmp_to_key(compare))
     if operator == "$min":
         return found[0] if found else None

@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 from support.builders import START, a_fact, a_form, an_event, sid
-from support.merging import derived_anew, merged
+from support.merging import applied, derived_anew, merged
 
 from callboard.domain.lattice import CallFact, state
-from callboard.store.merge import DERIVE_ALL, update_statement
+from callboard.store.merge import (
+    DERIVE_ALL,
+    group_statement,
+    quick_statement,
+    update_statement,
+)
 from callboard.vendors.elevenlabs.events import parse_event, parse_initiation
 from callboard.vendors.twilio.callbacks import parse_callback
 
@@ -81,11 +86,14 @@ def test_only_an_orphan_is_marked_as_one() -> None:
 @pytest.mark.parametrize(
     ("form", "derived"),
     [
-        ({}, {"status", "startTime", "direction", "from", "to"}),
-        ({"From": None, "To": "", "Direction": None}, {"status", "startTime"}),
+        ({}, {"status", "startTime", "direction", "from", "to", "outcome", "endTime"}),
+        (
+            {"From": None, "To": "", "Direction": None},
+            {"status", "startTime", "outcome", "endTime"},
+        ),
         (
             {"CallStatus": "in-progress", "From": None, "To": None, "Direction": "sideways"},
-            {"status", "startTime", "answerTime"},
+            {"status", "startTime", "answerTime", "outcome", "endTime"},
         ),
         (
             {"CallStatus": "completed", "From": None, "To": None, "Direction": None},
@@ -104,6 +112,24 @@ def test_a_twilio_fact_derives_only_what_it_can_change(
     form: dict[str, str | None], derived: set[str]
 ) -> None:
     assert set(stages(heard(**form))[1]) == derived
+
+
+def test_a_quick_statement_leaves_out_what_only_a_call_that_was_given_up_needs() -> None:
+    ringing, ended = heard(), heard(CallStatus="completed", SequenceNumber="3")
+    quick = quick_statement(ringing)["u"][1]["$set"]
+    assert quick.keys() == {"status", "startTime", "direction", "from", "to"}
+    assert quick_statement(ended) == update_statement(ended)
+    assert quick_statement(said()) == update_statement(said())
+    call = merged([ringing])
+    assert applied(call, quick_statement(heard(SequenceNumber="2"))) == merged(
+        [heard(SequenceNumber="2")], call
+    )
+
+
+def test_a_group_leaves_calls_alone_that_were_given_up_unless_it_tells_the_end() -> None:
+    ended = heard(CallStatus="completed", SequenceNumber="3")
+    assert group_statement([heard()])["q"] == {"_id": {"$in": [sid()]}, "watch.closed": None}
+    assert group_statement([ended])["q"] == {"_id": {"$in": [sid()]}}
 
 
 def test_a_recording_derives_nothing() -> None:

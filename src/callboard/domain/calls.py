@@ -16,11 +16,18 @@ __all__ = [
     "OUTCOME_BY_STATUS",
     "STATUS_RANK",
     "TERMINAL_STATUSES",
+    "TWILIO_STATUSES",
+    "UNCONFIRMED",
     "call_key",
     "is_active",
     "is_child_leg",
+    "last_news",
     "shown_call",
+    "silence_flagged",
 ]
+
+UNCONFIRMED = "unconfirmed"
+"""The call ended, or went on without us: the stale-call watch closed it for want of news."""
 
 STATUS_RANK: Mapping[str, int] = {
     "queued": 0,
@@ -32,13 +39,18 @@ STATUS_RANK: Mapping[str, int] = {
     "failed": 4,
     "no-answer": 4,
     "canceled": 4,
+    UNCONFIRMED: 4,
 }
-"""Twilio's nine callback statuses; a call never moves to a lower rank."""
+"""Twilio's nine callback statuses and our own; no vendor moves a call to a lower rank."""
+
+TWILIO_STATUSES = frozenset(STATUS_RANK) - {UNCONFIRMED}
+"""What Twilio may say."""
 
 ACTIVE_STATUSES = frozenset({"initiated", "ringing", "in-progress"})
 """A call in one of these occupies a line now; a queued one does not yet."""
 
 TERMINAL_STATUSES = frozenset(name for name, rank in STATUS_RANK.items() if rank == 4)  # noqa: PLR2004  (the terminal rank)
+"""A call in one of these is over for whoever looks; an unconfirmed one may still be corrected."""
 
 OUTCOME_BY_STATUS: Mapping[str, str] = {
     "canceled": "canceled",
@@ -107,10 +119,46 @@ def is_active(document: Mapping[str, Any] | None) -> bool:
     return isinstance(status, str) and status in ACTIVE_STATUSES and not is_child_leg(document)
 
 
+def last_news(document: Mapping[str, Any]) -> datetime | None:
+    """Return when a stored call was last heard of: the latest instant anybody gave it.
+
+    The vendors' instants stand for webhooks that were not dated. None for an undated call.
+
+    >>> last_news({"_id": "CA1", "status": "ringing"}) is None
+    True
+    """
+    told = [document.get(name) for name in ("updatedAt", "startTime", "answerTime")]
+    told += _section(document, "twilio", "seen").values()
+    told.append(_section(document, "elevenlabs").get("requestedAt"))
+    told.append(_section(document, "elevenlabs", "conversation").get("startTime"))
+    return max((at for at in told if isinstance(at, datetime)), default=None)
+
+
+def _section(document: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """Return an object inside a stored call, empty when there is none."""
+    for name in path:
+        inner = document.get(name)
+        document = inner if isinstance(inner, Mapping) else {}
+    return document
+
+
+def silence_flagged(document: Mapping[str, Any]) -> datetime | None:
+    """Return since when a call has been silent, if the watch flagged it and no news came since.
+
+    An undated call counts as heard of when it was flagged.
+    """
+    since = _section(document, "watch", "flagged").get(_VERSION)
+    if not isinstance(since, datetime):
+        return None
+    heard = last_news(document)
+    return since if heard is None or since >= heard else None
+
+
 def shown_call(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the call as the contract shows it: every field present, instants as text.
 
-    `orphan` is added to a conversation whose call is not known yet.
+    `orphan` is added to a conversation whose call is not known yet, `stale` to an active call
+    that has been silent for too long.
 
     >>> shown_call({"_id": "CA1", "status": "ringing"})["sid"]
     'CA1'
@@ -125,6 +173,8 @@ def shown_call(document: Mapping[str, Any]) -> dict[str, Any]:
         shown["orphan"] = True
     if shown["status"] in ACTIVE_STATUSES:
         shown |= dict.fromkeys(_SHOWN_AT_THE_END)
+        if "watch" in document and silence_flagged(document) is not None:
+            shown["stale"] = True
     for vendor in ("twilio", "elevenlabs"):
         said = document.get(vendor)
         if isinstance(said, Mapping):

@@ -4,7 +4,8 @@ A *fact* is what one webhook says about one call: a few *leaves*, dotted paths i
 document with their values. Every leaf keeps either the greatest or the least value ever said,
 so merging is commutative, associative and idempotent: order and repetition do not matter.
 `callboard.store.merge` turns a fact into the statement that MongoDB executes; it also derives
-the shown fields (`status`, `outcome`, …) from the leaves.
+the shown fields (`status`, `outcome`, …) from the leaves. The stale-call watch speaks in facts
+too: what it says is as good as how late it last heard of the call (`callboard.domain.stale`).
 
 An embedded document whose first field is `v` moves as one: BSON compares field by field.
 """
@@ -44,6 +45,8 @@ _UNITS = frozenset(
         "elevenlabs.failure",
         "elevenlabs.audio",
         "elevenlabs.request",
+        "watch.flagged",
+        "watch.closed",
     }
 )
 
@@ -70,10 +73,10 @@ class CallFact:
     """The caller's own id of the call, if one rode along; joins vendors that share no other."""
 
     @property
-    def speaks_for_elevenlabs(self) -> bool:
-        """Tell whether any leaf is ElevenLabs' word: what is shown may then follow from both."""
-        return self.conversation_id is not None or any(
-            path.startswith("elevenlabs.") for path in self.most
+    def is_twilios_alone(self) -> bool:
+        """Tell whether no leaf is another's word; else what is shown may follow from all."""
+        return self.conversation_id is None and not any(
+            path.startswith(("elevenlabs.", "watch.")) for path in self.most
         )
 
     def of_call(self, sid: str) -> "CallFact":
@@ -133,7 +136,7 @@ def _leaves(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name in _SHARED:
         if document.get(name) is not None:
             yield name, document[name]
-    for name in ("context", "twilio", "elevenlabs"):
+    for name in ("context", "twilio", "elevenlabs", "watch"):
         branch = document.get(name)
         if isinstance(branch, Mapping):
             yield from _below(name, branch)

@@ -79,9 +79,10 @@ async def prepare(database: MongoDatabase, retention: Retention | None = None) -
         await _require_replica_set(database)
         for name, indexes in INDEXES.items():
             await _ensure_collection(database, name)
-            await _drop_indexes(database, name, OBSOLETE_INDEXES.get(name, ()))
             if indexes:
                 await database[name].create_indexes(indexes)
+            # After those that take their place: no list has to read every call meanwhile.
+            await _drop_indexes(database, name, OBSOLETE_INDEXES.get(name, ()))
         for name, schema in SCHEMAS.items():
             # "moderate": documents that break it already may still be changed.
             await database.command(

@@ -27,7 +27,14 @@ from callboard.errors import (
 from callboard.store.database import MongoDatabase
 from callboard.store.faults import unavailable
 from callboard.store.first import KnownCalls, first_statement
-from callboard.store.merge import Shape, group_statement, shape, update_statement
+from callboard.store.merge import (
+    GIVEN_UP,
+    Shape,
+    group_statement,
+    quick_statement,
+    shape,
+    update_statement,
+)
 
 __all__ = ["FactStore"]
 
@@ -94,7 +101,7 @@ class FactStore:
                 elif cheap and fact.key not in known and (first := first_statement(fact)):
                     plan.first[index] = _encoded(first)
                 else:
-                    plan.single[index] = _encoded(update_statement(fact))
+                    plan.single[index] = _encoded(quick_statement(fact))
             except _NOT_ENCODABLE as error:
                 message = f"it cannot be stored in its call: {error}"
                 plan.refused[index] = MalformedPayload(message, field="body")
@@ -120,17 +127,24 @@ class FactStore:
             failures |= dict.fromkeys(grouped_indexes, written.unreachable)
         elif written.matched < len(plan.first) + len(plan.single) + len(grouped_indexes):
             missed += grouped_indexes
-        if missed:
-            for index in missed:
-                failures.pop(index, None)
-            again = {index: _encoded(update_statement(facts[index])) for index in sorted(missed)}
-            failures |= (await self._write_all("update", "calls", again)).all_failures()
+        failures = {i: failure for i, failure in failures.items() if i not in missed}
+        failures |= await self._merge_missed({index: facts[index] for index in sorted(missed)})
         for index, fact in facts.items():
             if index in failures:
                 self._known.discard(fact.key)
             else:
                 self._known.add(fact.key)
         return failures
+
+    async def _merge_missed(self, facts: Mapping[int, CallFact]) -> dict[int, CallboardError]:
+        """Merge facts each by itself; by the whole rule where a short one will not do."""
+        failures: dict[int, CallboardError] = {}
+        for statement_of in (quick_statement, update_statement):
+            again = {index: _encoded(statement_of(fact)) for index, fact in facts.items()}
+            written = await self._write_all("update", "calls", again)
+            failures |= written.failures
+            facts = {index: facts[index] for index in written.known}
+        return failures | {i: InvariantViolated(why) for i, why in written.known.items()}
 
     async def _keep(
         self, documents: dict[int, RawBSONDocument], entries: Sequence[InboxEntry]
@@ -197,7 +211,7 @@ class _Written:
 
     failures: dict[int, CallboardError] = field(default_factory=dict)
     known: dict[int, str] = field(default_factory=dict)
-    """Statements that met a duplicate key, and what MongoDB said of it."""
+    """Statements that met a duplicate key or a closed call, and what MongoDB said of it."""
     made: set[int] = field(default_factory=set)
     """Updates that found nothing and made a document."""
     matched: int = 0
@@ -213,14 +227,10 @@ class _Written:
             self.failures |= dict.fromkeys(indexes, self.unreachable)
         for error in answer.get("writeErrors", ()):
             index = indexes[error["index"]]
-            if error.get("code") == _DUPLICATE_KEY:
+            if error.get("code") in (_DUPLICATE_KEY, GIVEN_UP):
                 self.known[index] = str(error.get("errmsg"))
             else:
                 self.failures[index] = InvariantViolated(str(error.get("errmsg")))
-
-    def all_failures(self) -> dict[int, CallboardError]:
-        """Return the failures of statements for which a duplicate key is one, too."""
-        return self.failures | {i: InvariantViolated(why) for i, why in self.known.items()}
 
 
 def _encoded(document: dict[str, Any]) -> RawBSONDocument:

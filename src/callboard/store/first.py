@@ -60,7 +60,7 @@ def first_document(fact: CallFact) -> dict[str, Any] | None:
     """Return the document that merging a Twilio status into nothing makes; None for others."""
     most, least = fact.most, fact.least
     state = most.get("twilio.state")
-    if state is None or fact.speaks_for_elevenlabs:
+    if state is None or not fact.is_twilios_alone:
         return None
     document: dict[str, Any] = {"_id": fact.key, "sid": fact.key}
     for leaves in (most, least):

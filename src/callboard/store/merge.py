@@ -1,10 +1,8 @@
 """How a fact merges into its call document: one statement MongoDB executes by itself.
 
 Stage one merges the fact's leaves (`callboard.domain.lattice`). Stage two derives the shown
-fields from the leaves, each by one rule: Twilio's word, else ElevenLabs'.
-A fact derives anew only what its own leaves can change; Twilio's facts, of which there are most,
-may then name the leaf itself. Whoever reads the collection, with whatever tool, reads plain
-`status` and `outcome` (docs/adr/0004).
+fields from the leaves (`callboard.store.rules`). Whoever reads the collection, with whatever
+tool, reads plain `status` and `outcome` (docs/adr/0004).
 
 Nothing from outside is ever read as an expression: a contact may be called "$gt".
 """
@@ -12,130 +10,26 @@ Nothing from outside is ever read as an expression: a contact may be called "$gt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from callboard.domain.lattice import TERMINAL_VERSION, CallFact
+from callboard.domain.lattice import CallFact
+from callboard.store.rules import DERIVE_ALL, Expression, derived, derived_shortly, may_reopen
 
-__all__ = ["DERIVE_ALL", "Shape", "group_statement", "shape", "update_statement"]
+__all__ = [
+    "DERIVE_ALL",
+    "GIVEN_UP",
+    "Shape",
+    "group_statement",
+    "quick_statement",
+    "shape",
+    "update_statement",
+    "watch_statement",
+]
 
-Expression = Any
+GIVEN_UP = 241
+"""MongoDB's `ConversionFailure`: `quick_statement` met a call that the watch has closed."""
 
-
-def _else(shown: str) -> Expression:
-    """Return what a field is when no leaf tells it: what another program wrote.
-
-    But not once ElevenLabs has told of the call: what stands there may then follow from a
-    conversation that a newer one has replaced.
-    """
-    told = [f"$elevenlabs.{kind}" for kind in ("conversation", "failure", "request")]
-    return {"$cond": [{"$or": told}, "$$REMOVE", f"${shown}"]}
-
-
-_ENDED_OUTCOME: Expression = {
-    # product.md 3.2: exactly one outcome, first match wins.
-    "$ifNull": [
-        "$twilio.state.o",
-        {
-            "$cond": [
-                "$elevenlabs.conversation.voicemail",
-                "voicemail",
-                {"$ifNull": ["$twilio.answered.o", "answered_unknown"]},
-            ]
-        },
-    ]
-}
-_OUTCOME: Expression = {
-    "$switch": {
-        "branches": [
-            {
-                "case": {"$gte": ["$twilio.state.v", TERMINAL_VERSION]},
-                "then": _ENDED_OUTCOME,
-            },
-            {
-                "case": {"$gt": ["$elevenlabs.failure.outcome", None]},
-                "then": "$elevenlabs.failure.outcome",
-            },
-            {
-                "case": {"$eq": ["$elevenlabs.conversation.outcome", "answered_unknown"]},
-                "then": {"$ifNull": ["$twilio.answered.o", "answered_unknown"]},
-            },
-        ],
-        "default": {"$ifNull": ["$elevenlabs.conversation.outcome", _else("outcome")]},
-    }
-}
-_START: Expression = {
-    "$ifNull": [
-        "$twilio.startedAt",
-        "$elevenlabs.conversation.startTime",
-        "$elevenlabs.requestedAt",
-        "$twilio.reckonedAt",
-        "$elevenlabs.failure.at",
-        _else("startTime"),
-    ]
-}
-
-# Shown fields that a Twilio leaf settles alone: once the leaf is there it is Twilio's word.
-_BY_TWILIO: dict[str, dict[str, Expression]] = {
-    "twilio.state": {"status": "$twilio.state.s"},
-    "twilio.startedAt": {"startTime": "$twilio.startedAt"},
-    "twilio.reckonedAt": {"startTime": _START},
-    "twilio.seen.in-progress": {"answerTime": "$twilio.seen.in-progress"},
-    "twilio.endedAt": {"endTime": "$twilio.endedAt", "outcome": _ENDED_OUTCOME},
-    "twilio.callDuration": {"duration": "$twilio.callDuration"},
-    "twilio.answered": {"answeredBy": "$twilio.answered.s", "outcome": _OUTCOME},
-    "twilio.direction": {"direction": "$twilio.direction"},
-    "twilio.from": {"from": "$twilio.from"},
-    "twilio.to": {"to": "$twilio.to"},
-    "context.agentId": {"agentId": "$context.agentId"},
-    "context.agentName": {"agentName": "$context.agentName"},
-}
-
-
-def _said(*leaves: str, shown: str) -> Expression:
-    """Return the first leaf that says something."""
-    return {"$ifNull": [*(f"${leaf}" for leaf in leaves), _else(shown)]}
-
-
-def _vendors(name: str) -> Expression:
-    """Return the rule of a field that every kind of ElevenLabs event may tell."""
-    kinds = ("failure", "conversation", "request")
-    return _said(f"twilio.{name}", *(f"elevenlabs.{kind}.{name}" for kind in kinds), shown=name)
-
-
-DERIVE_ALL: dict[str, Expression] = {
-    "status": _said(
-        "twilio.state.s",
-        "elevenlabs.failure.status",
-        "elevenlabs.conversation.callStatus",
-        "elevenlabs.request.status",
-        shown="status",
-    ),
-    "direction": _vendors("direction"),
-    "from": _vendors("from"),
-    "to": _vendors("to"),
-    "startTime": _START,
-    "answerTime": _said(
-        "twilio.seen.in-progress", "elevenlabs.conversation.answerTime", shown="answerTime"
-    ),
-    "endTime": _said(
-        "twilio.endedAt",
-        "elevenlabs.conversation.endTime",
-        "elevenlabs.failure.at",
-        shown="endTime",
-    ),
-    "duration": _said(
-        "twilio.callDuration", "elevenlabs.conversation.durationSecs", shown="duration"
-    ),
-    "agentId": _said("context.agentId", "elevenlabs.agentId", shown="agentId"),
-    "agentName": _said(
-        "context.agentName", "elevenlabs.conversation.agentName", shown="agentName"
-    ),
-    "answeredBy": _said("twilio.answered.s", shown="answeredBy"),
-    "outcome": _OUTCOME,
-    "success": _said("elevenlabs.conversation.success", shown="success"),
-    "cost": _said("elevenlabs.conversation.cost", shown="cost"),
-    "conversationId": _said("elevenlabs.conversationId", shown="conversationId"),
-}
-"""Every shown field that is derived, by its whole rule: once ElevenLabs has spoken, all follow
-from the leaves alone."""
+# An object is no date: MongoDB refuses the statement, and writes nothing of it. No other
+# statement of ours converts anything.
+_FAIL: Expression = {"$toDate": "$watch.closed"}
 
 
 def update_statement(fact: CallFact) -> dict[str, Any]:
@@ -143,6 +37,23 @@ def update_statement(fact: CallFact) -> dict[str, Any]:
 
     The filter is the call's key as `_id`, so that two first webhooks cannot make two calls.
     """
+    return _statement(fact, derived(fact))
+
+
+def quick_statement(fact: CallFact) -> dict[str, Any]:
+    """Return a cheaper statement that does the same, or fails with `GIVEN_UP` and does nothing.
+
+    It fails where the watch has closed the call, and `update_statement` must be asked: its rule
+    for these few costs MongoDB more to read than all the rest.
+    """
+    found = derived_shortly(fact)
+    if may_reopen(fact):
+        short = found.get("status", "$status")
+        found["status"] = {"$cond": ["$watch.closed", _FAIL, short]}
+    return _statement(fact, found)
+
+
+def _statement(fact: CallFact, shown: Mapping[str, Expression]) -> dict[str, Any]:
     merged: dict[str, Any] = {"sid": _literal(fact.key)}
     if fact.orphan:
         merged["orphan"] = True
@@ -152,9 +63,20 @@ def update_statement(fact: CallFact) -> dict[str, Any]:
     for path, value in fact.least.items():
         merged[path] = {"$min": [f"${path}", _literal(value)]}
     stages: list[dict[str, Any]] = [{"$set": merged}]
-    if derived := _derived(fact):
-        stages.append({"$set": derived})
+    if shown:
+        stages.append({"$set": dict(shown)})
     return {"q": {"_id": fact.key}, "u": stages, "upsert": True}
+
+
+def watch_statement(identity: Any, fact: CallFact) -> dict[str, Any]:
+    """Return the member of `updates` that merges a fact of the watch's.
+
+    The call may be another program's, whose `_id` is no call SID; one that was deleted
+    meanwhile is not made again.
+    """
+    merged, shown = update_statement(fact)["u"]
+    del merged["$set"]["sid"]
+    return {"q": {"_id": identity}, "u": [merged, shown], "upsert": False}
 
 
 Shape = tuple[str, ...]
@@ -165,7 +87,7 @@ def shape(fact: CallFact) -> Shape | None:
 
     None for facts that are merged alone: ElevenLabs', of which there are few.
     """
-    if fact.speaks_for_elevenlabs:
+    if not fact.is_twilios_alone:
         return None
     return (*fact.most, "", *fact.least)
 
@@ -174,7 +96,8 @@ def group_statement(facts: Sequence[CallFact]) -> dict[str, Any]:
     """Return one statement that merges facts of one shape into as many calls that exist.
 
     It does what `update_statement` does for each, and creates nothing. MongoDB reads and plans
-    a statement once, which is half of what a single one costs.
+    a statement once, which is half of what a single one costs. A call that the watch has closed
+    is left out if the fact may reopen it: merge that by itself.
     """
     first = facts[0]
     names = {path: number for number, path in enumerate((*first.most, *first.least))}
@@ -190,22 +113,12 @@ def group_statement(facts: Sequence[CallFact]) -> dict[str, Any]:
     stages: list[dict[str, Any]] = [
         {"$set": {"_said": {"$arrayElemAt": [{"$literal": values}, which]}}},
         {"$set": merged},
-        {"$set": {**_derived(first), "_said": "$$REMOVE"}},
+        {"$set": {**derived_shortly(first), "_said": "$$REMOVE"}},
     ]
-    return {"q": {"_id": {"$in": keys}}, "u": stages, "multi": True}
-
-
-def _derived(fact: CallFact) -> dict[str, Expression]:
-    """Return the shown fields that a fact's leaves can change."""
-    if fact.speaks_for_elevenlabs:
-        return DERIVE_ALL
-    derived: dict[str, Expression] = {}
-    for paths in (fact.most, fact.least):
-        for path in paths:
-            derived.update(_BY_TWILIO.get(path, ()))
-    if "twilio.endedAt" in fact.least:
-        derived["outcome"] = _ENDED_OUTCOME
-    return derived
+    named: dict[str, Any] = {"_id": {"$in": keys}}
+    if may_reopen(first):
+        named["watch.closed"] = None
+    return {"q": named, "u": stages, "multi": True}
 
 
 def _literal(value: Any) -> Any:

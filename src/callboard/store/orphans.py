@@ -21,7 +21,10 @@ __all__ = ["Orphans"]
 _ATTEMPTS = 5
 # Other programs' calls may have ids of the driver's own making, which no webhook can name.
 _CALL = {"orphan": None, "_id": {"$type": "string"}}
-_COMPARED = ("elevenlabs", "context", "campaignId", "contactId", "contactName", "updatedAt")
+_COMPARED = (
+    *("elevenlabs", "context", "watch"),
+    *("campaignId", "contactId", "contactName", "updatedAt"),
+)
 
 
 class Orphans:

@@ -11,7 +11,8 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from callboard.domain.calls import ACTIVE_STATUSES, TERMINAL_STATUSES
+from callboard.domain.calls import TERMINAL_STATUSES
+from callboard.domain.stale import UNENDED_STATUSES
 
 __all__ = ["INDEXES", "OBSOLETE_INDEXES", "SCHEMAS"]
 
@@ -24,13 +25,13 @@ INDEXES: dict[str, Sequence[IndexModel]] = {
         IndexModel([("campaignId", ASCENDING), *_NEWEST_FIRST]),
         IndexModel(
             [("status", ASCENDING), *_NEWEST_FIRST],
-            name="ended",
+            name="over",
             partialFilterExpression={"status": {"$in": sorted(TERMINAL_STATUSES)}},
         ),
         IndexModel(
             _NEWEST_FIRST,
-            name="active",
-            partialFilterExpression={"status": {"$in": sorted(ACTIVE_STATUSES)}},
+            name="open",
+            partialFilterExpression={"status": {"$in": sorted(UNENDED_STATUSES)}},
         ),
         IndexModel([("conversationId", ASCENDING)], sparse=True),
         IndexModel([("context.callId", ASCENDING)], sparse=True),
@@ -52,10 +53,11 @@ INDEXES: dict[str, Sequence[IndexModel]] = {
 }
 
 OBSOLETE_INDEXES: Mapping[str, Sequence[str]] = {
-    "calls": ["status_1_startTime_-1__id_-1"],
+    "calls": ["status_1_startTime_-1__id_-1", "ended", "active"],
     "webhooks": ["callSid_1_receivedAt_1"],
 }
-"""Made by earlier versions."""
+"""Made by earlier versions. A partial index whose statuses change gets a new name: MongoDB makes
+no index whose name is there with another filter, and an earlier version may be started again."""
 
 _OBJECT_OR_NOTHING = {"bsonType": ["object", "null"]}
 

@@ -2,7 +2,9 @@
 
 // A queued call waits at Twilio and occupies no line yet: the server does not list it as active.
 export const LIVE_STATUSES = ["initiated", "ringing", "in-progress"];
-export const TERMINAL_STATUSES = ["completed", "busy", "failed", "no-answer", "canceled"];
+export const TERMINAL_STATUSES = [
+  "completed", "busy", "failed", "no-answer", "canceled", "unconfirmed",
+];
 
 const STATUSES = {
   queued: { word: "Queued", icon: "queued", tone: "idle" },
@@ -14,6 +16,8 @@ const STATUSES = {
   failed: { word: "Failed", icon: "failed", tone: "bad" },
   "no-answer": { word: "No answer", icon: "no-answer", tone: "warn" },
   canceled: { word: "Canceled", icon: "canceled", tone: "idle" },
+  // Nobody told the end of the call: the server gave it up.
+  unconfirmed: { word: "Unconfirmed", icon: "unknown", tone: "idle" },
 };
 
 const LIVE = new Set(LIVE_STATUSES);

@@ -4,8 +4,13 @@ import { describe } from "../store/statuses.js";
 import { html } from "./html.js";
 import { Icon } from "./icons.js";
 
-export function State({ status }) {
+export function State({ status, stale = false }) {
   const { word, icon, tone } = describe(status);
+  if (stale) {
+    return html`<span class="state tone-idle" data-stale title="No news for unusually long">
+      <${Icon} name="unknown" />${word}<span class="visually-hidden">, no news</span>
+    </span>`;
+  }
   return html`<span class="state tone-${tone}"><${Icon} name=${icon} />${word}</span>`;
 }
 

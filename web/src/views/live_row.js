@@ -37,7 +37,7 @@ export function LiveRow({ board, call, index }) {
   const number = otherSide(call);
   return html`<tr data-sid=${call.sid} aria-rowindex=${index} title=${call.sid}>
     <td class="cell-status" data-field="status" data-value=${call.status}>
-      <${State} status=${call.status} />
+      <${State} status=${call.status} stale=${call.stale} />
     </td>
     <${Elapsed} board=${board} call=${call} />
     <td class="cell-contact" data-field="contact" title=${route(call)}>

@@ -30,6 +30,7 @@ Status = Literal[
     "failed",
     "no-answer",
     "canceled",
+    "unconfirmed",
 ]
 
 

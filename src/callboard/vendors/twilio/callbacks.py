@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
-from callboard.domain.calls import STATUS_RANK, TERMINAL_STATUSES
+from callboard.domain.calls import STATUS_RANK, TERMINAL_STATUSES, TWILIO_STATUSES
 from callboard.domain.lattice import CallFact, state
 from callboard.errors import MalformedPayload
 
@@ -94,8 +94,9 @@ def _status(fields: Mapping[str, str], most: Leaves, least: Leaves, at: datetime
     """Add what a status callback says; returns what makes its event key."""
     said = fields["CallStatus"]
     status = _SPELLINGS.get(said, said)
-    if status not in STATUS_RANK:
-        message = f"'CallStatus' must be one of {', '.join(STATUS_RANK)}"
+    if status not in TWILIO_STATUSES:
+        known = (name for name in STATUS_RANK if name in TWILIO_STATUSES)
+        message = f"'CallStatus' must be one of {', '.join(known)}"
         raise MalformedPayload(message, field="CallStatus")
     sequence = _whole(fields, "SequenceNumber") or 0
     most["twilio.state"] = state(status, sequence)
