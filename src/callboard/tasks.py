@@ -32,5 +32,8 @@ async def together(*parts: Coroutine[Any, Any, None]) -> None:
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         await end(*tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # retrieved: of several failures the first is raised
     for task in ended:
         task.result()

@@ -202,6 +202,13 @@ async def test_servers_that_change_the_retention_at_once_all_start(
 async def test_indexes_of_earlier_versions_are_dropped(database: MongoDatabase) -> None:
     await database.calls.create_index([("status", 1), ("startTime", -1), ("_id", -1)])
     await database.webhooks.create_index([("callSid", 1), ("receivedAt", 1)])
+    newest = [("startTime", -1), ("_id", -1)]
+    for index, key, statuses in (
+        ("ended", [("status", 1), *newest], ["busy", "canceled", "completed"]),
+        ("active", newest, ["in-progress", "initiated", "ringing"]),
+    ):
+        of_some = {"status": {"$in": statuses}}
+        await database.calls.create_index(key, name=index, partialFilterExpression=of_some)
     for name, obsolete in OBSOLETE_INDEXES.items():
         assert set(obsolete) <= set(await database[name].index_information())
     await prepare(database)

@@ -1,7 +1,7 @@
 """A real cluster of three primaries on loopback, whose nodes can fail and whose slots can move."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,13 +26,27 @@ AtStep = Callable[[Step], Awaitable[None]]
 
 
 class Cluster:
-    """Three primaries that share the slots evenly."""
+    """Three primaries that share the slots evenly.
 
-    def __init__(self, folder: Path, flavour: Flavour = "valkey") -> None:
+    Args:
+        folder: the nodes' folders lie in it.
+        flavour: which server they are.
+        replicas: how many each primary has; they are the nodes from number 3 on.
+        config: further lines of every node's configuration.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        flavour: Flavour = "valkey",
+        *,
+        replicas: int = 0,
+        config: Mapping[str, str] | None = None,
+    ) -> None:
         # The default bus port, port + 10000, may lie beyond 65535.
-        self._buses = [quiet_port() for _ in range(_PRIMARIES)]
+        self._buses = [quiet_port() for _ in range(_PRIMARIES * (1 + replicas))]
         self.nodes = [
-            RedisServer(folder / str(number), flavour, config=_clustered(bus))
+            RedisServer(folder / str(number), flavour, config=_clustered(bus) | dict(config or {}))
             for number, bus in enumerate(self._buses)
         ]
 
@@ -51,8 +65,9 @@ class Cluster:
         for node in self.nodes:
             node.launch()
         share = -(-_SLOTS // _PRIMARIES)
-        for number, node in enumerate(self.nodes):
+        for node in self.nodes:
             await eventually(node.answers)
+        for number, node in enumerate(self.nodes[:_PRIMARIES]):
             first, last = number * share, min((number + 1) * share, _SLOTS) - 1
             async with node.admin() as admin:
                 await say(admin, "CLUSTER", "ADDSLOTSRANGE", first, last)
@@ -60,6 +75,20 @@ class Cluster:
             for node, bus in list(zip(self.nodes, self._buses, strict=True))[1:]:
                 await say(admin, "CLUSTER", "MEET", "127.0.0.1", node.port, bus)
         await self.settled()
+        for number, node in enumerate(self.nodes[_PRIMARIES:]):
+            await self._replicate(self.nodes[number % _PRIMARIES], node)
+
+    @staticmethod
+    async def _replicate(primary: RedisServer, replica: RedisServer) -> None:
+        """Make a node another one's replica, and wait until it has everything."""
+        async with primary.admin() as leader, replica.admin() as admin:
+            name = (await say(leader, "CLUSTER", "MYID")).decode()
+            await say(admin, "CLUSTER", "REPLICATE", name)
+
+            async def link() -> Any:
+                return (await admin.info("replication")).get("master_link_status")
+
+            await eventually(link, lambda status: status == "up")
 
     async def stop(self) -> None:
         """Stop every node."""
@@ -67,8 +96,9 @@ class Cluster:
 
     async def settled(self) -> None:
         """Wait until every node sees every slot served."""
+        known = len(self.nodes)
         for node in self.nodes:
-            await eventually(lambda node=node: _agrees(node))  # type: ignore[misc]  # binds the loop's value
+            await eventually(lambda node=node: _agrees(node, known))  # type: ignore[misc]  # binds the loop's value
 
     async def healthy(self) -> None:
         """Bring every node back from whatever a test did to it, emptied."""
@@ -145,10 +175,16 @@ async def _go_on(step: Step) -> None:
 
 
 def _clustered(bus: int) -> dict[str, str]:
-    return {"cluster-enabled": "yes", "cluster-port": str(bus), "cluster-node-timeout": "2000"}
+    return {
+        "cluster-enabled": "yes",
+        "cluster-port": str(bus),
+        "cluster-node-timeout": "2000",
+        # A replica need not wait for others that may come.
+        "repl-diskless-sync-delay": "0",
+    }
 
 
-async def _agrees(node: RedisServer) -> bool:
+async def _agrees(node: RedisServer, known: int) -> bool:
     """Tell whether a node sees every slot served by somebody it knows."""
     try:
         async with node.admin() as admin:
@@ -156,4 +192,4 @@ async def _agrees(node: RedisServer) -> bool:
     except (OSError, RedisError):
         return False
     text = told.decode() if isinstance(told, bytes) else str(told)
-    return "cluster_state:ok" in text and f"cluster_known_nodes:{_PRIMARIES}" in text
+    return "cluster_state:ok" in text and f"cluster_known_nodes:{known}" in text

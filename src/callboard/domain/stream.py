@@ -115,6 +115,10 @@ class Snapshot:
         self.position, self.at = there, delta.at
         return True
 
+    def skip(self) -> None:
+        """Move on without a delta: whoever stands at the last position must load anew."""
+        self.position = Position(self.position.epoch, self.position.offset + 1)
+
 
 class DeltaLog:
     """The last deltas of a view, for those who come back with a position."""

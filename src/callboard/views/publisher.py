@@ -29,6 +29,7 @@ class Publisher:
         self._staged: list[Delta] = []
         self._shard_offsets: dict[int, int] = {}
         self._in_redis = False
+        self._begun = False
 
     @property
     def items(self) -> Mapping[str, bytes]:
@@ -44,7 +45,7 @@ class Publisher:
         """Begin an epoch with these items; the next `flush` writes them all."""
         self._view = Snapshot(items, Position(epoch, 0), at)
         self._staged.clear()
-        self._in_redis = False
+        self._in_redis = self._begun = False
 
     def stage(self, key: str, change: str, value: bytes, *, keep: bool, at: str) -> None:
         """Move the view on by one delta, to be written by the next `flush`."""
@@ -128,8 +129,15 @@ class Publisher:
         await self._run_all([(MOVE_HEAD, self.space.head_key, arguments)])
 
     async def _restore(self, watermark: Watermark) -> None:
-        """Write every item anew, as of the view's position, staged deltas included."""
+        """Write every item anew, as of the view's position, staged deltas included.
+
+        What was written before at this position may have been lost since, and read in between:
+        the position moves on, and whoever stands at the last one loads anew.
+        """
         self._staged.clear()
+        if self._begun:
+            self._view.skip()
+        self._begun = True
         position, at = self._view.position, self._view.at
         by_shard: dict[int, list[bytes]] = {shard: [] for shard in range(self.space.shards)}
         for key, value in self._view.items.items():

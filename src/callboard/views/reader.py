@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from redis.asyncio.cluster import RedisCluster
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from callboard.domain.stream import Delta, Head, Position, Snapshot, Watermark
 from callboard.errors import PositionLost, ViewsUnavailable
@@ -20,6 +20,9 @@ from callboard.views.scripts import POSITION_FIELD
 
 __all__ = ["ViewReader"]
 
+_AWAY = (RedisError, RedisClusterException, AttributeError)
+"""What the driver raises when a server is away. The second is none of the first; the third comes
+out of it when a connection is closed under a command (redis-py 8.1)."""
 _BLOCK_MS = 250
 """Below the client's call time-out; also how soon a quiet tail looks at the head again."""
 _BATCH_MAX = 1_000
@@ -43,14 +46,17 @@ class ViewReader:
         """
         try:
             text = await self._client.get(self.space.head_key)
-        except RedisError as error:
+        except _AWAY as error:
             raise ViewsUnavailable(str(error)) from error
         if text is None:
             message = f"nobody vouches for the view '{self.space.name}'"
             raise ViewsUnavailable(message)
-        position, _, rest = text.decode().partition("|")
-        at, instant, commit = rest.split("|")
-        return Head(_position(position), at, Watermark(instant, int(commit)))
+        try:
+            position, at, instant, commit = text.decode().split("|")
+            return Head(_position(position), at, Watermark(instant, int(commit)))
+        except ValueError as error:
+            message = f"the head of the view '{self.space.name}' is not ours"
+            raise ViewsUnavailable(message) from error
 
     async def load(self) -> Snapshot:
         """Return the view as of one position.
@@ -66,7 +72,7 @@ class ViewReader:
                     for shard in range(self.space.shards)
                 )
             )
-        except RedisError as error:
+        except _AWAY as error:
             raise ViewsUnavailable(str(error)) from error
         items: dict[str, bytes] = {}
         newest = head
@@ -75,7 +81,7 @@ class ViewReader:
             if position is None:
                 message = f"a shard of the view '{self.space.name}' is missing"
                 raise ViewsUnavailable(message)
-            newest = max(newest, _position(position.decode()))
+            newest = max(newest, self._position_of(position))
             items.update({key.decode(): value for key, value in shard.items()})
         if newest.epoch != head.epoch:
             message = f"the view '{self.space.name}' is changing hands"
@@ -84,16 +90,28 @@ class ViewReader:
         await self._catch_up(snapshot, newest)
         return snapshot
 
+    def _position_of(self, stored: bytes) -> Position:
+        try:
+            return _position(stored.decode())
+        except ValueError as error:
+            message = f"a shard of the view '{self.space.name}' is not ours"
+            raise ViewsUnavailable(message) from error
+
     async def _catch_up(self, snapshot: Snapshot, newest: Position) -> None:
         """Apply the logs until the snapshot has everything its newest shard had."""
         if snapshot.position >= newest:
             return
         try:
+            empty_reads = 0
             async for deltas in self.tail(snapshot.position):
                 for delta in deltas:
                     snapshot.apply(delta)
                 if snapshot.position >= newest:
                     return
+                empty_reads = 0 if deltas else empty_reads + 1
+                if empty_reads > _GAP_PATIENCE:
+                    message = f"the deltas up to {newest} never came"
+                    raise ViewsUnavailable(message)
         except PositionLost as error:
             raise ViewsUnavailable(str(error)) from error
 
@@ -128,31 +146,45 @@ class ViewReader:
     async def _read(self, cursors: dict[int, str]) -> list[Delta]:
         """Wait for entries after the cursors and move these; empty when none came."""
         keys = {self.space.log_key(shard).encode(): shard for shard in cursors}
+        wanted = {self.space.log_key(shard): at for shard, at in cursors.items()}
         try:
             if self._clustered:
                 # One XREAD cannot span slots.
                 answers = await asyncio.gather(
-                    *(self._xread({self.space.log_key(s): at}) for s, at in cursors.items())
+                    *(self._xread_of_node(log, at) for log, at in wanted.items())
                 )
                 streams = [stream for answer in answers for stream in answer]
             else:
-                streams = await self._xread({self.space.log_key(s): a for s, a in cursors.items()})
-        except RedisError as error:
+                streams = _streams(
+                    await self._client.xread(wanted, count=_BATCH_MAX, block=_BLOCK_MS)
+                )
+            deltas = []
+            for name, entries in streams:
+                deltas += [_delta(entry_id.decode(), fields) for entry_id, fields in entries]
+                cursors[keys[name]] = entries[-1][0].decode()
+        except _AWAY as error:
             raise ViewsUnavailable(str(error)) from error
-        deltas = []
-        for name, entries in streams:
-            for entry_id, fields in entries:
-                deltas.append(_delta(entry_id.decode(), fields))
-            cursors[keys[name]] = entries[-1][0].decode()
+        except (KeyError, ValueError) as error:
+            message = f"a delta of the view '{self.space.name}' is not ours"
+            raise ViewsUnavailable(message) from error
         return deltas
 
-    async def _xread(self, streams: dict[str, str]) -> list[tuple[bytes, Any]]:
-        answer = await self._client.xread(streams, count=_BATCH_MAX, block=_BLOCK_MS)
-        if not answer:
-            return []
-        # RESP3 answers a map of stream to a list holding one list of entries, RESP2 pairs.
-        pairs = answer.items() if isinstance(answer, dict) else answer
-        return [(name, entries[0] if _nested(entries) else entries) for name, entries in pairs]
+    async def _xread_of_node(self, log: str, at: str) -> list[tuple[bytes, Any]]:
+        """Read one log where it is; the driver would ask the server for the keys of each XREAD."""
+        answer = await self._client.execute_command(
+            "XREAD", "COUNT", _BATCH_MAX, "BLOCK", _BLOCK_MS, "STREAMS", log, at,
+            target_nodes=self._client.get_node_from_key(log),
+        )  # fmt: skip
+        return _streams(answer)
+
+
+def _streams(answer: Any) -> list[tuple[bytes, Any]]:
+    """Return the entries of each log that has any."""
+    if not answer:
+        return []
+    # RESP3 answers a map of stream to a list holding one list of entries, RESP2 pairs.
+    pairs = answer.items() if isinstance(answer, dict) else answer
+    return [(name, entries[0] if _nested(entries) else entries) for name, entries in pairs]
 
 
 def _nested(entries: Any) -> bool:

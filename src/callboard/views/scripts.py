@@ -12,19 +12,31 @@ __all__ = ["ADVANCE", "MOVE_HEAD", "POSITION_FIELD", "RESTORE", "SCRIPTS"]
 
 POSITION_FIELD = "@"
 
+# What another program has put in the place of a position is none: the view is restored over it.
+_READ = """
+local function read(text)
+  if type(text) ~= 'string' then return nil, nil end
+  local e, o = string.match(text, '^(%d+)%-(%d+)')
+  return tonumber(e), tonumber(o)
+end
+"""
+
 # A projector of an earlier epoch is told so ("fenced"); a shard that is not where the projector
-# left it (flushed, expired, lost writes in a fail-over) is reported "missing" and restored.
+# left it (flushed, expired, overwritten, lost writes in a fail-over) is reported "missing" and
+# restored.
 # ARGV: -, epoch, expected offset, ttl_ms, log_max, then offset, key, change, keep, value, at, …
-ADVANCE = Script("""
+ADVANCE = Script(
+    _READ
+    + """
 local epoch, expected = tonumber(ARGV[2]), tonumber(ARGV[3])
 local ttl_ms, log_max = ARGV[4], ARGV[5]
 local log = KEYS[1] .. ':log'
-local position = redis.call('HGET', KEYS[1], '@')
-if not position then return 'missing' end
-local e, o = string.match(position, '^(%d+)%-(%d+)$')
-e, o = tonumber(e), tonumber(o)
+local e, o = read(redis.pcall('HGET', KEYS[1], '@'))
+if not e then return 'missing' end
 if e > epoch then return 'fenced' end
 if e < epoch or o < expected then return 'missing' end
+local kind = redis.call('TYPE', log).ok
+if kind ~= 'stream' and kind ~= 'none' then return 'missing' end
 for i = 6, #ARGV, 6 do
   local offset, key, change, keep = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local value, at = ARGV[i + 4], ARGV[i + 5]
@@ -41,29 +53,33 @@ end
 redis.call('PEXPIRE', KEYS[1], ttl_ms)
 redis.call('PEXPIRE', log, ttl_ms)
 return 'ok'
-""")
+"""
+)
 
 # ARGV: -, epoch, offset, ttl_ms, then key, value, … The log restarts: whoever was reading it
 # finds a gap and loads the items anew.
-RESTORE = Script("""
-local position = redis.call('HGET', KEYS[1], '@')
-if position then
-  local e = tonumber(string.match(position, '^(%d+)%-'))
-  if e > tonumber(ARGV[2]) then return 'fenced' end
-end
+RESTORE = Script(
+    _READ
+    + """
+local e = read(redis.pcall('HGET', KEYS[1], '@'))
+if e and e > tonumber(ARGV[2]) then return 'fenced' end
 redis.call('DEL', KEYS[1], KEYS[1] .. ':log')
 redis.call('HSET', KEYS[1], '@', ARGV[2] .. '-' .. ARGV[3])
 for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return 'ok'
-""")
+"""
+)
 
 # ARGV: -, epoch, offset, instants, ttl_ms.
-MOVE_HEAD = Script("""
-local head = redis.call('GET', KEYS[1])
-if head and tonumber(string.match(head, '^(%d+)%-')) > tonumber(ARGV[2]) then return 'fenced' end
+MOVE_HEAD = Script(
+    _READ
+    + """
+local e = read(redis.pcall('GET', KEYS[1]))
+if e and e > tonumber(ARGV[2]) then return 'fenced' end
 redis.call('SET', KEYS[1], ARGV[2] .. '-' .. ARGV[3] .. '|' .. ARGV[4], 'PX', ARGV[5])
 return 'ok'
-""")
+"""
+)
 
 SCRIPTS = (ADVANCE, RESTORE, MOVE_HEAD)
