@@ -305,3 +305,14 @@ def test_money_that_cannot_be_read_counts_for_nothing(fields: dict[str, Any]) ->
 def test_an_inbound_call_is_no_attempt() -> None:
     counted = counters(a_call(direction="inbound", status="completed", outcome="human"), 8)
     assert not [path for path in counted if path.startswith("contact")]
+
+
+@pytest.mark.parametrize(("was", "attempts"), [("queued", 0), ("ringing", 1)])
+def test_a_call_that_was_given_up_in_the_queue_was_never_placed(was: str, attempts: int) -> None:
+    call = a_call(
+        status="unconfirmed",
+        endTime=START + timedelta(seconds=9),
+        watch={"closed": {"was": was}},
+    )
+    assert counters(call, 8).get("contact.attempts", 0) == attempts
+    assert len(steps_of(call)) == attempts

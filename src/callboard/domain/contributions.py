@@ -25,7 +25,7 @@ from callboard.domain.buckets import (
     steps_series,
 )
 from callboard.domain.calls import ACTIVE_STATUSES, STATUS_RANK, is_child_leg
-from callboard.domain.counting import counters, whole_seconds
+from callboard.domain.counting import counters, left_the_queue, whole_seconds
 
 __all__ = ["Contribution", "add", "contribution", "difference", "expanded", "movement"]
 
@@ -160,7 +160,7 @@ def _end_of(call: Mapping[str, Any], begun_s: int, limit_s: int) -> int:
     what is carried in, and Twilio ends every call within 24 hours.
     """
     status = call.get("status")
-    if not isinstance(status, str) or status == "queued" or status not in STATUS_RANK:
+    if not isinstance(status, str) or status not in STATUS_RANK or not left_the_queue(call):
         return begun_s
     if status in ACTIVE_STATUSES:
         return limit_s

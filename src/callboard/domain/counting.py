@@ -11,7 +11,15 @@ from typing import Any, TypeGuard
 
 from callboard.domain.calls import STATUS_RANK
 
-__all__ = ["BUCKET_NAMES", "DIRECTIONS", "OUTCOMES", "UNKNOWN", "counters", "whole_seconds"]
+__all__ = [
+    "BUCKET_NAMES",
+    "DIRECTIONS",
+    "OUTCOMES",
+    "UNKNOWN",
+    "counters",
+    "left_the_queue",
+    "whole_seconds",
+]
 
 UNKNOWN = "unknown"
 OUTCOMES = (
@@ -58,7 +66,7 @@ def counters(call: Mapping[str, Any], hour: int) -> dict[str, int]:
             moved[_DURATION_PATHS[_bucket_of(lasted_s)]] = 1
     if outcome != UNKNOWN:
         moved[f"outcomes.{outcome}"] = 1
-    if direction != "inbound" and status != "queued":
+    if direction != "inbound" and left_the_queue(call):
         moved["contact.attempts"] = 1
         if status in _ANSWERED or call.get("answerTime") is not None:
             moved["contact.answered"] = 1
@@ -104,6 +112,14 @@ def _section(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 _NOTHING: Mapping[str, Any] = {}
+
+
+def left_the_queue(call: Mapping[str, Any]) -> bool:
+    """Tell a call that was placed: neither queued now, nor given up while it was."""
+    status = call.get("status")
+    if status == "unconfirmed":
+        return _section(_section(call, "watch"), "closed").get("was") != "queued"
+    return bool(status != "queued")
 
 
 def whole_seconds(value: Any) -> int | None:

@@ -65,6 +65,7 @@ _PROJECTION = {
                         "twilio": {
                             name: f"{_BEFORE}.twilio.{name}" for name in _COUNTED_OF_TWILIO
                         },
+                        "watch": {"closed": {"was": f"{_BEFORE}.watch.closed.was"}},
                         "elevenlabs": {
                             "conversation": {
                                 name: f"{_BEFORE}.elevenlabs.conversation.{name}"
