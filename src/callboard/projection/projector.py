@@ -1,9 +1,9 @@
 """The one projector: change stream in, figures and views out.
 
-For each batch: fold the differences of contributions, commit them with the resume token in one
-transaction, then move the views. Dying anywhere in between is harmless: figures and token move
-together, and a new projector begins a new epoch of the views from a snapshot of MongoDB, which
-tells every reader to take a snapshot too.
+For each batch: fold the differences of contributions; commit them with the resume token in one
+transaction, and move the live calls meanwhile; then move the views that show figures. Dying
+anywhere in between is harmless: figures and token move together, and a new projector begins a
+new epoch of the views from a snapshot of MongoDB, which tells every reader to take a snapshot too.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from callboard.domain.stream import Watermark
 from callboard.errors import HistoryLost, LeaseLost, StoreUnavailable, ViewsUnavailable
 from callboard.projection.board import Board
 from callboard.projection.fold import fold
-from callboard.projection.ports import Checkpoint, Figures, Lease, Source
+from callboard.projection.ports import Checkpoint, Figures, Lease, Source, ViewPublisher
 from callboard.projection.recount import Recounts
 from callboard.tasks import end, together
 
@@ -66,7 +66,7 @@ class Projector:
         self._committed_at_s = 0.0
         self._committed: Mapping[str, Any] | None = None
         self._seen_at: dict[str, ClusterTime] = {}
-        self._views_lost = False
+        self._lost: set[ViewPublisher] = set()
         self._flush_lock = asyncio.Lock()
         self._leading = asyncio.Event()
         self._current_at: datetime | None = None
@@ -156,7 +156,7 @@ class Projector:
         today = self._board.today()
         await self._book.open([today])
         self._board.restart(self._lease.epoch, today[0] or "", active, campaigns)
-        await self._flush()
+        await self._flush(*self._publishers.all())
         self._leading.set()
 
     async def _follow(self, feed: AsyncIterator[ChangeBatch]) -> None:
@@ -166,7 +166,7 @@ class Projector:
                 if not await self._take(batch):
                     continue
                 self._board.stage_summary()
-                await self._flush()
+                await self._flush(*self._publishers.all())
                 if batch.complete:
                     # What happens meanwhile becomes one batch: its cost is mostly per batch.
                     took_s = self._clock.monotonic_s() - begun_s
@@ -195,7 +195,10 @@ class Projector:
         return bool(batch.changes) or repaired or turned
 
     async def _fold(self, batch: ChangeBatch) -> None:
-        """Commit a batch's figures, then stage what the views show of it."""
+        """Show a batch's calls while its figures are committed; then stage what shows figures.
+
+        A live call holds no figure, so it need not wait; what does, is never ahead of the truth.
+        """
         moved: Contribution = {}
         for number, change in enumerate(batch.changes, 1):
             if change.collection == "calls":
@@ -205,7 +208,7 @@ class Projector:
             await _breathe(number)
         moved = _without_zeros(expanded(moved))
         await self._book.load((bucket.day, bucket.campaign_id) for bucket in moved)
-        await self._commit(batch.token, self._book.take(moved))
+        writes = self._book.take(moved)
         self._book.trim()
         changed = {bucket.campaign_id for bucket in moved if bucket.campaign_id is not None}
         unseen = (c for c in batch.changes if c.at > self._seen_at[c.collection])
@@ -215,6 +218,14 @@ class Projector:
             else:
                 changed.add(self._board.take_campaign(change))
             await _breathe(number)
+        results = await asyncio.gather(
+            self._commit(batch.token, writes),
+            self._flush(self._publishers.live),
+            return_exceptions=True,  # neither is left running behind the other's failure
+        )
+        for failure in results:
+            if failure is not None:
+                raise failure
         self._board.stage_campaigns(changed)
 
     async def _commit(self, token: Mapping[str, Any], writes: list[FigureWrite]) -> None:
@@ -227,25 +238,28 @@ class Projector:
         """Refresh the views' TTLs while nothing happens."""
         while True:
             await asyncio.sleep(_VOUCH_EVERY_S)
-            await self._flush(vouch=True)
+            await self._flush(*self._publishers.all(), vouch=True)
 
-    async def _flush(self, *, vouch: bool = False) -> None:
-        """Write the views; without Redis the figures go on and the views are restored later."""
+    async def _flush(self, *views: ViewPublisher, vouch: bool = False) -> None:
+        """Write views; without Redis the figures go on and the views are restored later."""
         async with self._flush_lock:
             # All of them end before the lock is given back: a view is never written twice at once.
             flushed = await asyncio.gather(
-                *(view.flush(self._watermark, vouch=vouch) for view in self._publishers.all()),
+                *(view.flush(self._watermark, vouch=vouch) for view in views),
                 return_exceptions=True,
             )
-        failures = [failure for failure in flushed if failure is not None]
-        for failure in failures:
-            if not isinstance(failure, ViewsUnavailable):
+        lost_before = bool(self._lost)
+        for view, failure in zip(views, flushed, strict=True):
+            if failure is None:
+                self._lost.discard(view)
+            elif isinstance(failure, ViewsUnavailable):
+                if not self._lost:
+                    _log.warning("projection.views_unavailable", reason=str(failure))
+                self._lost.add(view)
+            else:
                 raise failure
-        if failures and not self._views_lost:
-            _log.warning("projection.views_unavailable", reason=str(failures[0]))
-        elif self._views_lost and not failures:
+        if lost_before and not self._lost:
             _log.info("projection.views_restored")
-        self._views_lost = bool(failures)
 
     async def _refold(self) -> None:
         """Fold the figures of all calls from nothing, as of one cluster time."""
