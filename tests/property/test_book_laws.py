@@ -24,16 +24,20 @@ from callboard.projection.fold import fold
 
 Document = dict[str, Any]
 
+# Few hours and few words, so that calls meet on the same days and in the same seconds.
+minutes = st.integers(0, 60 * 50) | st.sampled_from([0, 1, 179, 180, 181, 200])
 lives = st.fixed_dictionaries(
     {
-        "status": st.sampled_from(["queued", "ringing", "in-progress", "completed", "busy"]),
-        "startTime": st.integers(0, 60 * 50).map(lambda m: MADRID_SPRING + timedelta(minutes=m)),
-        "campaignId": st.sampled_from(["spring", "may", None]),
+        "status": st.sampled_from(["completed", "completed", "queued", "ringing", "busy"]),
+        "startTime": minutes.map(lambda m: MADRID_SPRING + timedelta(minutes=m)),
+        "campaignId": st.sampled_from(["spring", None]),
         "duration": st.sampled_from([None, 0, 5, 59, 600, 4_000]),
-        "endTime": st.integers(0, 60 * 60).map(lambda m: MADRID_SPRING + timedelta(minutes=m)),
+        "endTime": minutes.map(lambda m: MADRID_SPRING + timedelta(minutes=m)),
     }
 )
-histories = st.lists(st.tuples(st.integers(0, 5), st.none() | lives | calls), max_size=24)
+histories = st.lists(
+    st.tuples(st.integers(0, 5), st.none() | lives | lives | calls), min_size=8, max_size=24
+)
 
 
 async def folded(stored: dict[int, Document], zone: ZoneInfo) -> dict[str, Document]:
@@ -47,7 +51,7 @@ async def folded(stored: dict[int, Document], zone: ZoneInfo) -> dict[str, Docum
     return documents
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(histories, zones, st.integers(1, 5), st.integers(1, 3), st.data())
 async def test_what_is_stored_equals_a_fold_from_nothing(
     history: list[tuple[int, Document | None]],
@@ -125,6 +129,24 @@ def _holds(call: Document, second: int, zone: ZoneInfo) -> bool:
     if call["status"] in ("completed", "busy"):
         ended = int(call["endTime"].timestamp())
     return bool(int(begun.timestamp()) <= second < min(ended, limit))
+
+
+async def test_a_book_that_was_read_anew_knows_what_was_longest() -> None:
+    store, zone = StoredFigures(), ZoneInfo("UTC")
+    book = Book(store, zone)
+    stored: dict[int, Document] = {}
+    for number, duration in enumerate([4_000, 5]):
+        await book.open([])
+        stored[number] = {
+            "status": "completed",
+            "startTime": MADRID_SPRING,
+            "duration": duration,
+        }
+        moved = expanded(movement(None, stored[number], zone))
+        await book.load((bucket.day, bucket.campaign_id) for bucket in moved)
+        store.write(book.take(moved))
+    assert store.stored["daily:2026-03-28"]["duration"]["max"] == 4_000
+    assert store.stored == await folded(stored, zone)
 
 
 async def test_a_day_of_25_hours_has_a_peak_in_its_last_hour() -> None:

@@ -17,7 +17,9 @@ __all__ = [
     "Bucket",
     "day_of",
     "instant_of",
+    "is_steps",
     "midnight_s",
+    "quarter_of",
     "steps_series",
 ]
 
@@ -79,6 +81,20 @@ def steps_series(second: int) -> str:
     ('steps-00', 'steps-00', 'steps-99')
     """
     return f"{_STEPS}-{second // QUARTER_S:02d}"
+
+
+def is_steps(series: str) -> bool:
+    """Tell the steps of concurrency from other series."""
+    return series.startswith(_STEPS)
+
+
+def quarter_of(series: str) -> int:
+    """Return which quarter of an hour since local midnight steps are of.
+
+    >>> quarter_of("steps-28")
+    28
+    """
+    return int(series.partition("-")[2])
 
 
 @lru_cache(maxsize=4_096)

@@ -1,4 +1,4 @@
-"""The documents that counters live in, and what follows from them: averages, maxima, peaks.
+"""The documents that counters live in.
 
 `moved` applies steps as MongoDB would, and says which paths have which value now. Counters that
 every document has stay at 0; those that come and go (a SIP code, a currency, a second) are
@@ -7,8 +7,7 @@ dropped at 0, so that a document after any history equals one folded from nothin
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from callboard.domain.buckets import FIGURES, Bucket
@@ -18,18 +17,13 @@ from callboard.domain.counting import BUCKET_NAMES, DIRECTIONS, OUTCOMES
 __all__ = [
     "GONE",
     "FigureWrite",
-    "Peak",
-    "Summit",
     "average_of",
     "counted",
     "empty_counters",
     "empty_document",
     "is_empty",
-    "longest_of",
     "moved",
-    "peak_of",
     "summed",
-    "summit_of",
 ]
 
 Document = dict[str, Any]
@@ -166,51 +160,3 @@ def is_empty(document: Mapping[str, Any]) -> bool:
 def average_of(duration: Mapping[str, Any]) -> float | None:
     """Return talk seconds by completed calls, one decimal; None when there was none."""
     return round(duration["total"] / duration["count"], 1) if duration["count"] else None
-
-
-def longest_of(durations: Mapping[str, Any] | None) -> int | None:
-    """Return the longest talk in a series of durations, in seconds."""
-    seconds = (durations or {}).get("seconds")
-    return max(map(int, seconds)) if seconds else None
-
-
-class Summit(NamedTuple):
-    """What the steps of a stretch of time come to."""
-
-    net: int
-    """How much higher the line is at its end."""
-    height: int | None
-    """How much higher than at its beginning it ever was; None without a step."""
-    second: int
-    """The first second at which it was so high."""
-
-
-class Peak(NamedTuple):
-    """The greatest number of calls at one time."""
-
-    height: int
-    at: datetime
-    """The first second at which it was reached."""
-
-
-def summit_of(net: Mapping[str, int]) -> Summit:
-    """Return what one quarter's steps come to; steps of one second happen at once."""
-    level, height, at = 0, None, 0
-    for second in sorted(map(int, net)):
-        level += net[str(second)]
-        if height is None or level > height:
-            height, at = level, second
-    return Summit(level, height, at)
-
-
-def peak_of(base: int, summits: Iterable[Summit], midnight_s: int) -> Peak | None:
-    """Return the exact maximum of the step function of one day; None when no line was held.
-
-    `base` calls were carried in from the day before; `summits` are in order of time.
-    """
-    level, height, at = base, base, 0
-    for summit in summits:
-        if summit.height is not None and level + summit.height > height:
-            height, at = level + summit.height, summit.second
-        level += summit.net
-    return Peak(height, datetime.fromtimestamp(midnight_s + at, UTC)) if height else None

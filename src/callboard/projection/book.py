@@ -14,17 +14,14 @@ from zoneinfo import ZoneInfo
 
 from callboard.domain.buckets import DURATIONS, FIGURES, Bucket, midnight_s
 from callboard.domain.contributions import Contribution
+from callboard.domain.extremes import Extremes
 from callboard.domain.figures import (
     Document,
     FigureWrite,
-    Summit,
     average_of,
     empty_document,
     is_empty,
-    longest_of,
     moved,
-    peak_of,
-    summit_of,
 )
 
 __all__ = ["Book", "FigureReads", "Scope", "bucket_of", "derive"]
@@ -53,8 +50,7 @@ class _Page:
         self.documents: dict[str, Document] = {}
         """By series."""
         self.stored: set[str] = set()
-        self.summits: dict[str, Summit] = {}
-        """What each quarter's steps come to."""
+        self.extremes = Extremes()
 
 
 def bucket_of(document: Mapping[str, Any]) -> Bucket:
@@ -143,10 +139,11 @@ class Book:
             if document is None:
                 document = page.documents[bucket.series] = empty_document(bucket, self._zone)
             changes[scope, bucket.series] = moved(document, steps)
-            page.summits.pop(bucket.series, None)
+            if bucket.series != FIGURES:
+                page.extremes.moved(bucket.series, steps)
         for scope, page in touched.items():
             if FIGURES in page.documents:
-                derived = derive(page.documents, page.summits, self._zone)
+                derived = derive(page.documents, page.extremes, self._zone)
                 if derived:
                     changes.setdefault((scope, FIGURES), {}).update(derived)
         return [
@@ -185,7 +182,7 @@ class Book:
         writes = []
         for bucket, document in counted.items():
             page = self._page((bucket.day, bucket.campaign_id))
-            page.summits.pop(bucket.series, None)
+            page.extremes.forget()
             if document is None:
                 page.documents.pop(bucket.series, None)
                 page.stored.discard(bucket.series)
@@ -196,24 +193,16 @@ class Book:
 
 
 def derive(
-    documents: Mapping[str, Document], summits: dict[str, Summit], zone: ZoneInfo
+    documents: Mapping[str, Document], extremes: Extremes, zone: ZoneInfo
 ) -> dict[str, Any]:
-    """Bring what follows from a scope's counters up to date; return the paths that changed.
-
-    `summits` remembers what quarters come to; those that have moved are missing from it.
-    """
+    """Bring what follows from a scope's counters up to date; return the paths that changed."""
     figures = documents[FIGURES]
     duration = figures["duration"]
     now: dict[str, Any] = {"duration.average": average_of(duration)}
     if figures["day"] is not None:
-        now["duration.max"] = longest_of(documents.get(DURATIONS))
-        quarters = sorted(series for series in documents if series.startswith("steps-"))
-        for series in quarters:
-            if series not in summits:
-                summits[series] = summit_of(documents[series].get("net", {}))
-        base = documents["steps-00"].get("base", 0) if "steps-00" in documents else 0
+        now["duration.max"] = extremes.longest(documents.get(DURATIONS))
         midnight = midnight_s(date.fromisoformat(figures["day"]), zone)
-        peak = peak_of(base, (summits[series] for series in quarters), midnight)
+        peak = extremes.peak(documents, midnight)
         now["concurrency.peak"] = peak.height if peak is not None else None
         now["concurrency.at"] = peak.at if peak is not None else None
     changed = {}

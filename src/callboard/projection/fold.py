@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from callboard.domain.buckets import FIGURES, Bucket
 from callboard.domain.contributions import contribution
+from callboard.domain.extremes import Extremes
 from callboard.domain.figures import Document, empty_document, is_empty, moved
 from callboard.projection.book import bucket_of, derive
 
@@ -45,5 +46,5 @@ def finished(documents: Iterable[Document], zone: ZoneInfo) -> dict[str, Documen
             pages.setdefault((bucket.day, bucket.campaign_id), {})[bucket.series] = document
     for page in pages.values():
         if FIGURES in page:
-            derive(page, {}, zone)
+            derive(page, Extremes(), zone)
     return {document["_id"]: document for page in pages.values() for document in page.values()}
