@@ -12,16 +12,33 @@ from typing import Any
 __all__ = ["end", "together"]
 
 _AGAIN_AFTER_S = 0.2
+_ROUNDS_WHEN_CANCELLED = 10
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks until every one has ended; how they end is theirs to tell."""
+    """Cancel tasks until every one has ended; how they end is theirs to tell.
+
+    When we are cancelled ourselves the tasks still get two seconds to end: whoever cancelled us
+    must not find them running.
+    """
     running = {task for task in tasks if not task.done()}
-    while running:
+    cancelled: asyncio.CancelledError | None = None
+    rounds_left = _ROUNDS_WHEN_CANCELLED
+    while running and rounds_left:
         for task in running:
             task.cancel()
-        # Unlike awaiting a task, this tells its cancellation from our own.
-        _, running = await asyncio.wait(running, timeout=_AGAIN_AFTER_S)
+        try:
+            # Unlike awaiting a task, this tells its cancellation from our own.
+            _, running = await asyncio.wait(running, timeout=_AGAIN_AFTER_S)
+        except asyncio.CancelledError as error:
+            cancelled = error
+            running = {task for task in running if not task.done()}
+        rounds_left -= cancelled is not None
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()  # asyncio would complain of a failure that nobody has looked at
+    if cancelled is not None:
+        raise cancelled
 
 
 async def together(*parts: Coroutine[Any, Any, None]) -> None:
@@ -32,8 +49,5 @@ async def together(*parts: Coroutine[Any, Any, None]) -> None:
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         await end(*tasks)
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()  # retrieved: of several failures the first is raised
     for task in ended:
         task.result()

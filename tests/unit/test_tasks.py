@@ -60,3 +60,29 @@ async def test_being_cancelled_ends_every_part() -> None:
     await asyncio.sleep(0)
     await end(running)
     assert sorted(ended) == [1, 2]
+
+
+async def test_whoever_is_cancelled_while_ending_tasks_still_waits_for_them() -> None:
+    cancelled, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            await may_end.wait()
+            message = "too late to matter"
+            raise ValueError(message) from None
+
+    task = asyncio.ensure_future(slow())
+    await asyncio.sleep(0)
+    ending = asyncio.ensure_future(end(task))
+    await cancelled.wait()
+    ending.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not ending.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    assert task.done()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from callboard.domain.buckets import FIGURES, Bucket
+from callboard.domain.buckets import FIGURES, Bucket, is_steps
 from callboard.domain.calls import STATUS_RANK
 from callboard.domain.counting import BUCKET_NAMES, DIRECTIONS, OUTCOMES
 
@@ -78,7 +78,8 @@ def empty_document(bucket: Bucket, zone: ZoneInfo) -> Document:
         "campaignId": bucket.campaign_id,
     }
     if bucket.series != FIGURES:
-        return named
+        # There from the beginning, or it would be there or not by what has come and gone.
+        return named | {"net" if is_steps(bucket.series) else "seconds": {}}
     named |= {"date": bucket.starts_at(zone), "timezone": zone.key, **empty_counters()}
     if bucket.day is not None:
         named["duration"]["max"] = None

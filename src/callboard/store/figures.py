@@ -79,11 +79,13 @@ class FigureStore:
             await self._session.end_session()
         self._session = self._database.client.start_session()
         ours = {"_id": _SESSION, "lsid": self._session.session_id}
-        found = await state.find_one_and_replace({"_id": _SESSION}, ours, upsert=True)
+        found = await state.find_one({"_id": _SESSION})
         if found is not None:
             # Where we may not, the transaction ends by itself.
             with contextlib.suppress(OperationFailure):
                 await self._database.client.admin.command({"killSessions": [found["lsid"]]})
+        # Only now: who dies before it leaves the name of what is still to be ended.
+        await state.replace_one({"_id": _SESSION}, ours, upsert=True)
 
     async def _transaction(self, write: Callable[[AsyncClientSession], Awaitable[None]]) -> None:
         """Run a transaction in our session.
