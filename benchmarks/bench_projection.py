@@ -13,6 +13,7 @@ does (every change is one status of a whole Twilio call) and reads the view as a
 - projection_latency: changes of 1,000 live calls at a steady rate, written in groups as ingest
   would. From when the write was acknowledged to when this process had the change's delta, or a
   later one of the same call (`coalesced`); by one clock. `at rate` is what was really written.
+  Medians of three rounds, and the worst of all.
 
 It fails unless figures and view end exact. Shorter: `CALLBOARD_BENCH_CHANGES` is how many are
 folded, `CALLBOARD_BENCH_S` how long a rate is held. `CALLBOARD_BENCH_PROFILE` names a folder for
@@ -22,7 +23,9 @@ cProfile's figures of the projectors.
 import asyncio
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import uvloop
@@ -36,7 +39,9 @@ LEVELS = (10, 1_000, 5_000)
 CHANGES = int(os.environ.get("CALLBOARD_BENCH_CHANGES", "20000"))
 RATES = (100, 500, 2_000)
 RATES_LIVE = 1_000
-SECONDS = float(os.environ.get("CALLBOARD_BENCH_S", "10"))
+SECONDS = float(os.environ.get("CALLBOARD_BENCH_S", "6"))
+ROUNDS = 3
+"""Of each rate: the disk of a shared machine stalls for a quarter of a second now and then."""
 SETTLE_S = 0.25
 
 Row = dict[str, Any]
@@ -97,9 +102,16 @@ async def rates(pair: Engines) -> list[Row]:
             projecting(bench.where) as projector,
         ):
             pids = {**pair.pids(), "projector": projector.pid, "writer": os.getpid()}
-            rows.append(await latency(bench, pids, rate, SECONDS))
+            rounds = [await latency(bench, pids, rate, SECONDS) for _ in range(ROUNDS)]
             await bench.require_right()
+        rows.append(typical(rounds))
     return rows
+
+
+def typical(rounds: Sequence[Row]) -> Row:
+    """Return the median of each figure, but the greatest of the greatest."""
+    row = {name: round(median(found[name] for found in rounds), 2) for name in rounds[0]}
+    return row | {"max ms": max(found["max ms"] for found in rounds)}
 
 
 async def measure(folder: Path) -> tuple[list[Row], list[Row]]:

@@ -346,4 +346,5 @@ def _paths(value: Any, path: str = "") -> dict[str, str]:
         for name, inner in value.items():
             found |= _paths(inner, f"{path}.{name}" if path else str(name))
         return found
-    return {path: f"{value!r} (BSON {bson.encode({'': value})[4]:#04x})"}
+    shown = value.isoformat() if isinstance(value, datetime) else repr(value)
+    return {path: f"{shown} (BSON {bson.encode({'': value})[4]:#04x})"}
