@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check quick lint unit bench bench-ingest bench-projection bench-cache soak-cache fuzz lock wheel clean browser redis7
+.PHONY: help setup setup-dev demo test check quick lint unit bench bench-ingest bench-projection bench-cache soak-cache fuzz explore lock wheel clean browser redis7
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ soak-cache: $(VENV)/.bench ## Look for stale reads for CALLBOARD_SOAK_S seconds,
 
 fuzz: setup-dev ## Throw odd requests at the webhooks for FUZZ_S seconds, 600 by default
 	@FUZZ_S=$(or $(FUZZ_S),600) PYTHONPATH=tests $(BIN)/python -m fuzz.fuzz_ingest
+
+explore: $(VENV)/.dev ## Try the laws on examples not tried before, for EXPLORE_S seconds, 300 by default
+	@end=$$(( $$(date +%s) + $(or $(EXPLORE_S),300) )); while [ $$(date +%s) -lt $$end ]; do \
+	  $(BIN)/pytest -q --hypothesis-profile=explore tests/property tests/unit || exit 1; done
 
 wheel: setup-dev ## Build sdist and wheel, the built page inside
 	@$(BIN)/python -m build --no-isolation --outdir dist
