@@ -5,6 +5,7 @@ CallboardError
 ├── ConfigurationError            the operator must act; exit code 2
 ├── Rejected                      the sender must act; never retried
 │   ├── BadSignature
+│   ├── CampaignExists
 │   ├── MalformedPayload
 │   ├── PayloadTooLarge
 │   └── Unauthorized
@@ -28,6 +29,7 @@ __all__ = [
     "BadSignature",
     "CallNotFound",
     "CallboardError",
+    "CampaignExists",
     "CampaignNotFound",
     "ConfigurationError",
     "HistoryLost",
@@ -62,6 +64,12 @@ class Rejected(CallboardError):
 
 class BadSignature(Rejected):
     """The request was not signed with the secret we share with the vendor."""
+
+
+class CampaignExists(Rejected):
+    """A new campaign's id is another campaign's already."""
+
+    field = "id"
 
 
 class MalformedPayload(Rejected):

@@ -22,6 +22,7 @@ _SECRETS = frozenset({"mongodb_url", "redis_url"})
 """URLs may hold passwords, so they are shown without."""
 
 Switch = Literal["on", "off"]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
@@ -73,6 +74,12 @@ class Settings(BaseSettings):
     )
     api_keys: SecretStr | None = _own(
         "CALLBOARD_API_KEYS", None, "`name:scope:key` list; unset: one admin key is made once."
+    )
+    requests_per_s: Annotated[float, Field(ge=0)] = _own(
+        "CALLBOARD_REQUESTS_PER_S", 200.0, "API requests of one key; 0: no limit."
+    )
+    trusted_proxies: str = _own(
+        "CALLBOARD_TRUSTED_PROXIES", "", "Proxies whose `X-Forwarded-For` counts, comma-separated."
     )
     timezone: str = _own("CALLBOARD_TIMEZONE", "UTC", "IANA zone of `today` and the hours.")
     auth: Switch = _own("CALLBOARD_AUTH", "on", "`off` only on a loopback address.")
@@ -159,6 +166,12 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return url
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, given: str) -> str:
+        _networks_of(given)
+        return given
+
     @field_validator("twilio_shared_keys")
     @classmethod
     def _shared_keys(cls, given: SecretStr | None) -> SecretStr | None:
@@ -196,6 +209,11 @@ class Settings(BaseSettings):
     def elevenlabs_secrets(self) -> list[str]:
         """Return the secrets ElevenLabs may sign with: two while one replaces the other."""
         return _listed(self.elevenlabs_webhook_secret)
+
+    @property
+    def proxies(self) -> list[Network]:
+        """Return the networks of `CALLBOARD_TRUSTED_PROXIES`."""
+        return _networks_of(self.trusted_proxies)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -237,6 +255,15 @@ class Settings(BaseSettings):
                 shown = "(unset)" if value is None else str(value)
             rows.append((str(field.validation_alias), shown, field.description or ""))
         return rows
+
+
+def _networks_of(text: str) -> list[Network]:
+    """Return the networks of a comma-separated list; an address is a network of one."""
+    try:
+        return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        message = "must be addresses or networks, e.g. 10.0.0.5,192.168.0.0/16"
+        raise ValueError(message) from error
 
 
 def _listed(given: SecretStr | None) -> list[str]:

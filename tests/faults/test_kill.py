@@ -160,13 +160,18 @@ async def test_what_the_operator_must_mend_ends_with_code_2_and_one_sentence(
             ("Redis does not answer", (), {"REDIS_URL": "redis://127.0.0.1:9"}),
             ("CALLBOARD_DATA_DIR", (), {"CALLBOARD_DATA_DIR": str(file)}),
         ]
-        for words, arguments, environment in cases:
+
+        async def started(
+            words: str, arguments: tuple[str, ...], environment: dict[str, str]
+        ) -> None:
             port_given = () if "--port" in arguments else ("--port", "0")
             code, _, error = await run_to_end(
-                tmp_path / "data", "serve", *arguments, *port_given, **environment
+                tmp_path / words, "serve", *arguments, *port_given, **environment
             )
             assert code == 2, (words, error)
             assert words in one_sentence(error)
+
+        await asyncio.gather(*(started(*case) for case in cases))
 
 
 async def test_a_second_server_on_the_same_folder_is_told_so(tmp_path: Path) -> None:

@@ -11,11 +11,13 @@ from support.engines import Engines
 from callboard.domain.calls import ACTIVE_STATUSES, TERMINAL_STATUSES
 from callboard.domain.queries import CallQuery
 from callboard.domain.stale import StaleRule
+from callboard.domain.webhooks import CALL_STATUS, ELEVENLABS, INITIATION, TWILIO_EVENTS
 from callboard.errors import CallNotFound
 from callboard.store.database import MongoDatabase
 from callboard.store.orphans import Orphans
 from callboard.store.reads import Calls
 from callboard.store.stale import OpenCalls
+from callboard.store.timeline import Timelines
 
 ENDED = sorted(TERMINAL_STATUSES)
 LIMIT = 10
@@ -200,3 +202,34 @@ async def test_an_unknown_call_is_not_found_without_a_scan(
             await Calls(there).one("CA-unknown")
 
     assert (await explained(crowded, engines, look)).scans == []
+
+
+async def test_a_timeline_reads_its_own_webhooks_only(
+    database: MongoDatabase, engines: Engines
+) -> None:
+    webhooks: list[dict[str, Any]] = []
+    for number in range(1_000):
+        sid = call_sid(number)
+        common = {"query": "", "body": b"{}", "receivedAt": made.at(number), "callSid": sid}
+        for key, path, more in (
+            (f"twilio:{sid}:status:1:ringing", CALL_STATUS, {}),
+            (f"twilio:event:{number}", TWILIO_EVENTS, {}),
+            (f"elevenlabs:conv_{number}:x:1", ELEVENLABS, {"conversationId": f"conv_{number}"}),
+            (f"elevenlabs:{sid}:initiation", INITIATION, {}),
+        ):
+            vendor = key.partition(":")[0]
+            webhooks.append(
+                {"_id": key, "vendor": vendor, "kind": "x", "path": path} | common | more
+            )
+    await database.webhooks.insert_many(webhooks)
+    found: list[str] = []
+
+    async def look(there: MongoDatabase) -> None:
+        events = await Timelines(there).of(call_sid(7), "conv_7")
+        found.extend(event.event_key for event in events)
+
+    said = await explained(database, engines, look)
+    assert said.scans == []
+    assert said.examined[0] <= 8  # of 4,000; two ways may lead to one webhook
+    assert {"timeline", "conversationId_1"} <= said.indexes[0]
+    assert sorted(found) == sorted(hook["_id"] for hook in webhooks[28:32])

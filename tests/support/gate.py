@@ -199,16 +199,22 @@ class Gate:
         self._tasks.add(task)
         try:
             there, back = await asyncio.open_connection("127.0.0.1", target)
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             writer.transport.abort()
             self._tasks.discard(task)
             return
         self._writers |= {writer, back}
+        if not self._servers:  # cut meanwhile
+            writer.transport.abort()
+            back.transport.abort()
         try:
             await asyncio.gather(
                 self._copy(reader, back, self.out), self._copy(there, writer, self.back)
             )
         finally:
+            # Also when the loop ends before the connection did.
+            writer.transport.abort()
+            back.transport.abort()
             self._writers -= {writer, back}
             self._tasks.discard(task)
 

@@ -101,9 +101,10 @@ class ReplicaSet:
         await self._ask(await self.primary(), command)
 
     async def stop(self) -> None:
-        """End every node."""
-        for child in self._nodes.values():
-            await asyncio.to_thread(child.stop, 10.0)
+        """End every node; asked kindly, each would first hand over to those that end as well."""
+        for port, child in self._nodes.items():
+            if child.pid is not None:
+                await self.kill(port)
 
     async def _state(self, port: int) -> str:
         try:

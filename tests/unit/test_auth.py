@@ -141,3 +141,117 @@ def test_a_session_ends_when_its_key_is_replaced() -> None:
     replaced = ApiKey("board", frozenset({"read"}), hash_key("a-new-key-0123456789"))
     with pytest.raises(Unauthorized):
         gate([replaced]).principal(None, cookies, "read")
+
+
+def test_a_session_says_when_it_ends_and_a_key_does_not() -> None:
+    opened = gate()
+    by_cookie = opened.principal(None, session_of(opened), "read")
+    assert by_cookie.expires_at == START.timestamp() + 12 * 3600
+    assert opened.principal(f"Bearer {READ}", None, "read").expires_at is None
+
+
+def test_a_right_ends_with_the_session_the_key_or_its_scope() -> None:
+    clock = FixedClock(START)
+    opened = gate(clock=clock)
+    session = opened.principal(None, session_of(opened, WRITE), "read")
+    key = opened.principal(f"Bearer {WRITE}", None, "read")
+    assert opened.recheck(session, "write")
+    assert opened.recheck(key, "read")
+    assert not opened.recheck(key, "admin")
+
+    opened.replace(ApiKey(k.name, frozenset({"read"}), k.hashed) for k in KEYS)
+    assert opened.recheck(key, "read")
+    assert not opened.recheck(key, "write")
+
+    clock.advance(timedelta(hours=12, seconds=1))
+    assert opened.recheck(key, "read")
+    assert not opened.recheck(session, "read")
+
+    opened.replace(k for k in KEYS if k.name != "sync")
+    assert not opened.recheck(key, "read")
+
+
+def test_a_new_key_of_the_same_name_is_somebody_else() -> None:
+    opened = gate()
+    cookies = session_of(opened)
+    principals = [
+        opened.principal(f"Bearer {READ}", None, "read"),
+        opened.principal(None, cookies, "read"),
+    ]
+    opened.replace([ApiKey("board", frozenset({"admin"}), hash_key("a-new-key-0123456789"))])
+    assert not any(opened.recheck(principal, "read") for principal in principals)
+    with pytest.raises(Unauthorized):
+        opened.principal(None, cookies, "read")
+
+
+def test_switched_off_every_right_holds() -> None:
+    opened = gate([], enabled=False)
+    assert opened.recheck(opened.principal(None, None, "read"), "admin")
+
+
+LINK = "cb_a-one-time-link-0123456789"
+
+
+def link(ends_in_s: float = 3_600.0) -> ApiKey:
+    """Return what a link is to the gate."""
+    ends = START.timestamp() + ends_in_s
+    return ApiKey("link-1", frozenset({"read"}), hash_key(LINK), ends, is_link=True)
+
+
+class Links:
+    """A store with one link in it."""
+
+    def __init__(self) -> None:
+        self.left = {hash_key(LINK): link()}
+
+    async def redeem(self, hashed: str) -> ApiKey | None:
+        """Use it up."""
+        return self.left.pop(hashed, None)
+
+
+async def test_a_link_opens_one_session_that_ends_with_it() -> None:
+    clock = FixedClock(START)
+    opened = Gate(KEYS, SECRET, clock, enabled=True, redeem=Links().redeem)
+    assert await opened.by_link("another") is None
+    principal = await opened.by_link(LINK)
+    assert principal == Principal("link-1", frozenset({"read"}))
+    assert await opened.by_link(LINK) is None
+
+    cookies = f"{COOKIE}={opened.session(principal)}"
+    elsewhere = gate([*KEYS, link()], clock=clock)  # another process, which has read the link
+    for here in (opened, elsewhere):
+        assert here.recheck(here.principal(None, cookies, "read"), "read")
+        with pytest.raises(Unauthorized):
+            here.principal(None, cookies, "write")
+    clock.advance(timedelta(hours=1, seconds=1))
+    for here in (opened, elsewhere):
+        assert not here.recheck(principal, "read")
+        with pytest.raises(Unauthorized):
+            here.principal(None, cookies, "read")
+
+
+async def test_a_link_is_no_key() -> None:
+    opened = gate([*KEYS, link()])
+    assert opened.by_key(LINK) is None
+    with pytest.raises(Unauthorized):
+        opened.principal(f"Bearer {LINK}", None, "read")
+    assert await opened.by_link(LINK) is None  # this gate was given no links
+
+
+def test_what_was_checked_once_is_checked_again_when_keys_change() -> None:
+    opened = gate()
+    cookies = session_of(opened)
+    for _ in range(2):
+        assert opened.principal(None, cookies, "read").name == "board"
+    opened.replace(KEYS)
+    assert opened.principal(None, cookies, "read").name == "board"
+    opened.replace(KEYS[1:])
+    with pytest.raises(Unauthorized):
+        opened.principal(None, cookies, "read")
+    opened.replace(KEYS)
+    assert opened.principal(None, cookies, "read").name == "board"
+
+
+def test_nothing_that_is_shown_of_a_principal_is_a_secret() -> None:
+    principal = gate().by_key(READ)
+    assert hash_key(READ) not in repr(principal)

@@ -1,111 +1,22 @@
 """What the API reads: the replicas while somebody vouches for them, MongoDB otherwise."""
 
-from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
-from support.builders import AT, START, a_call, sid
+from support.builders import AT, a_call, sid
+from support.reads_desk import ReadsDesk
 
-from callboard.clock import FixedClock
-from callboard.delivery.board import BoardReads
+from callboard.delivery.board import TICK_S
 from callboard.delivery.conditional import Answer
-from callboard.delivery.replica import Replica
 from callboard.domain.buckets import Bucket
-from callboard.domain.calls import shown_call
 from callboard.domain.figures import empty_counters
 from callboard.domain.metrics import campaign_status
-from callboard.domain.stream import Delta, Head, Position, Snapshot
-from callboard.errors import CampaignNotFound, ViewsUnavailable
+from callboard.errors import CampaignNotFound
 
 Document = dict[str, Any]
 TODAY = Bucket("2026-03-26", None)
-
-
-class Still:
-    """A view source that is only ever asked for its head."""
-
-    async def head(self) -> Head:
-        """Nobody vouches."""
-        message = "down"
-        raise ViewsUnavailable(message)
-
-    async def load(self) -> Snapshot:
-        """Never asked."""
-        raise NotImplementedError
-
-    def tail(self, position: Position) -> AsyncIterator[list[Delta]]:
-        """Never asked."""
-        raise NotImplementedError
-
-
-class Truth:
-    """MongoDB in memory; counts what it is asked."""
-
-    def __init__(self) -> None:
-        self.calls: list[Document] = []
-        self.documents: list[Document] = []
-        self.counted: dict[Bucket, Document] = {}
-        self.asked: list[Any] = []
-
-    async def active_calls(self) -> list[Document]:
-        """Return the calls alive now."""
-        self.asked.append("active_calls")
-        return self.calls
-
-    async def campaign(self, campaign_id: str) -> Document:
-        """Return a campaign document."""
-        for document in self.documents:
-            if document["_id"] == campaign_id:
-                return document
-        raise CampaignNotFound(campaign_id)
-
-    async def campaigns(self) -> tuple[Any, AsyncIterator[Document]]:
-        """Return every campaign document."""
-
-        async def each() -> AsyncIterator[Document]:
-            for document in self.documents:
-                yield document
-
-        return None, each()
-
-    async def days(self, first: str, last: str, campaign_id: str | None) -> list[Document]:
-        """Return daily figures."""
-        self.asked.append((first, last, campaign_id))
-        return [
-            counted
-            for bucket, counted in self.counted.items()
-            if bucket.day is not None and first <= bucket.day <= last
-        ]
-
-    async def campaign_figures(self) -> dict[str, Document]:
-        """Return every campaign's counters."""
-        return {b.campaign_id: c for b, c in self.counted.items() if b.campaign_id is not None}
-
-    async def figures(self, buckets: Sequence[Bucket]) -> dict[Bucket, Document]:
-        """Return stored figures."""
-        return {bucket: self.counted[bucket] for bucket in buckets if bucket in self.counted}
-
-
-class Desk:
-    """Reads over three replicas that tests fill by hand."""
-
-    def __init__(self) -> None:
-        clock = FixedClock(START)
-        self.truth = Truth()
-        names = ("live", "campaign", "summary")
-        self.replicas = {name: Replica(name, Still(), clock, 10) for name in names}
-        self.reads = BoardReads(self.replicas, self.truth, ZoneInfo("UTC"), clock)
-
-    def vouch(self, name: str, items: dict[str, Document], offset: int = 1) -> None:
-        """Fill a replica; from now on somebody stands behind it."""
-        rendered = {key: orjson.dumps(item) for key, item in items.items()}
-        self.replicas[name]._take(Snapshot(rendered, Position(7, offset), AT))
-
-    def live(self, *calls: Document, offset: int = 1) -> None:
-        """Fill the live calls."""
-        self.vouch("live", {call["_id"]: shown_call(call) for call in calls}, offset)
 
 
 def counted(completed: int) -> Document:
@@ -123,7 +34,7 @@ def sids(answer: Answer) -> list[str]:
 
 
 async def test_live_calls_come_from_the_replica_at_its_position() -> None:
-    desk = Desk()
+    desk = ReadsDesk()
     desk.live(a_call())
     answer = await desk.reads.active(None)
     body = orjson.loads(answer.body)
@@ -133,7 +44,7 @@ async def test_live_calls_come_from_the_replica_at_its_position() -> None:
 
 
 async def test_live_calls_come_from_mongodb_when_nobody_vouches() -> None:
-    desk = Desk()
+    desk = ReadsDesk()
     desk.truth.calls = [a_call(1), a_call(2, campaignId="autumn")]
     answer = await desk.reads.active(None)
     assert (answer.cache, sids(answer)) == ("BYPASS", [sid(2), sid(1)])
@@ -143,7 +54,7 @@ async def test_live_calls_come_from_mongodb_when_nobody_vouches() -> None:
 
 async def test_both_ways_show_the_same_calls_in_the_same_order() -> None:
     calls = [a_call(3), a_call(1, startTime="2026-03-26T09:00:00.000Z"), a_call(2, startTime=None)]
-    warm, cold = Desk(), Desk()
+    warm, cold = ReadsDesk(), ReadsDesk()
     warm.live(*calls)
     cold.truth.calls = calls
     for campaign in (None, "spring", "nobody's"):
@@ -153,26 +64,48 @@ async def test_both_ways_show_the_same_calls_in_the_same_order() -> None:
 
 
 async def test_a_body_is_rendered_once_per_position() -> None:
-    desk = Desk()
+    desk = ReadsDesk()
     desk.live(a_call())
     first = await desk.reads.active("spring")
     assert await desk.reads.active("spring") is first
     desk.live(a_call(), a_call(2), offset=2)
+    desk.clock.advance(timedelta(seconds=TICK_S))
     second = await desk.reads.active("spring")
     assert (sids(first), sids(second)) == ([sid(1)], [sid(2), sid(1)])
     assert first.tag != second.tag
 
 
+async def test_a_view_that_moves_all_the_time_is_rendered_once_a_tick() -> None:
+    desk = ReadsDesk()
+    desk.live(a_call())
+    first = await desk.reads.active(None)
+    desk.live(a_call(), a_call(2), offset=2)
+    assert await desk.reads.active(None) is first
+    desk.clock.advance(timedelta(seconds=TICK_S))
+    assert sids(await desk.reads.active(None)) == [sid(2), sid(1)]
+
+
+async def test_who_asks_for_the_newest_has_it_and_nobody_is_shown_less_later() -> None:
+    desk = ReadsDesk()
+    desk.live(a_call())
+    for campaign in (None, "spring"):
+        await desk.reads.active(campaign)
+    desk.live(a_call(), a_call(2), offset=2)
+    await desk.reads.refresh(desk.reads.live)
+    for campaign in (None, "spring"):
+        assert sids(await desk.reads.active(campaign)) == [sid(2), sid(1)]
+
+
 async def test_what_clients_make_us_keep_is_bounded() -> None:
-    desk = Desk()
+    desk = ReadsDesk()
     desk.live(a_call())
     for number in range(1_200):
         await desk.reads.active(f"made-up-{number}")
-    assert len(desk.reads._rendered) <= 501
+    assert len(desk.reads._kept) <= 500
 
 
 async def test_todays_summary_comes_from_the_replica_or_from_the_figures() -> None:
-    desk = Desk()
+    desk = ReadsDesk()
     desk.truth.counted[TODAY] = counted(3)
     desk.truth.calls = [a_call()]
     bypass = await desk.reads.summary_of("today")
@@ -195,7 +128,7 @@ async def test_todays_summary_comes_from_the_replica_or_from_the_figures() -> No
     ],
 )
 async def test_longer_periods_are_summed_from_days(period: str, first: str, last: str) -> None:
-    desk = Desk()
+    desk = ReadsDesk()
     desk.live(a_call())
     desk.truth.counted = {Bucket(first, None): counted(2), Bucket("2026-01-01", None): counted(9)}
     answer = await desk.reads.summary_of(period)
@@ -207,7 +140,7 @@ async def test_longer_periods_are_summed_from_days(period: str, first: str, last
 
 
 async def test_campaigns_are_listed_by_name_either_way() -> None:
-    desk = Desk()
+    desk = ReadsDesk()
     desk.truth.documents = [{"_id": "b", "name": "Alpha"}, {"_id": "a", "name": "Beta"}]
     desk.truth.counted = {Bucket(None, "calls-only"): counted(1)}
     bypass = await desk.reads.campaign_list()
@@ -223,7 +156,7 @@ async def test_campaigns_are_listed_by_name_either_way() -> None:
 
 
 async def test_one_campaign_is_looked_up_in_the_replica_then_in_mongodb() -> None:
-    desk = Desk()
+    desk = ReadsDesk()
     desk.vouch("campaign", {"spring": campaign_status("spring", counted(1), None)})
     desk.truth.documents = [{"_id": "new", "name": "New"}]
     desk.truth.counted = {Bucket(None, "calls-only"): counted(2)}
@@ -237,12 +170,12 @@ async def test_one_campaign_is_looked_up_in_the_replica_then_in_mongodb() -> Non
 
 
 async def test_a_forced_refresh_without_redis_is_no_error() -> None:
-    desk = Desk()
+    desk = ReadsDesk()
     await desk.reads.refresh(desk.replicas["live"])
 
 
 async def test_a_campaign_may_be_called_none() -> None:
-    desk = Desk()
+    desk = ReadsDesk()
     desk.live(a_call())
     assert sids(await desk.reads.active("None")) == []
     assert sids(await desk.reads.active(None)) == [sid(1)]
@@ -250,6 +183,18 @@ async def test_a_campaign_may_be_called_none() -> None:
 
 @pytest.mark.parametrize("started", [1_774_512_900, 1.5, {"$date": 0}, ["x"]])
 async def test_a_foreign_start_time_does_not_take_the_live_calls_away(started: object) -> None:
-    desk = Desk()
+    desk = ReadsDesk()
     desk.live(a_call(1), a_call(2, startTime=started))
     assert set(sids(await desk.reads.active(None))) == {sid(1), sid(2)}
+
+
+async def test_a_tag_of_all_campaigns_stays_while_the_body_does() -> None:
+    desk = ReadsDesk()
+    rows = {"a": campaign_status("a", None, None)}
+    answers = []
+    for offset in (1, 2):  # it names no position: moved there and back, it is the same
+        desk.vouch("campaign", rows, offset)
+        desk.clock.advance(timedelta(seconds=TICK_S))
+        answers.append(await desk.reads.campaign_list())
+    assert answers[0] is not answers[1]
+    assert (answers[0].body, answers[0].tag) == (answers[1].body, answers[1].tag)

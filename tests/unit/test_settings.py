@@ -230,3 +230,28 @@ def test_dynamic_variables_that_are_no_json_are_a_configuration_error(
 def test_dynamic_variables_are_not_shown() -> None:
     found = load_settings(elevenlabs_dynamic_variables={"secret__token": "hunter"})
     assert "hunter" not in repr(found.described())
+
+
+def test_trusted_proxies_are_addresses_and_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().proxies == []
+    monkeypatch.setenv("CALLBOARD_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,fd00::/8,")
+    assert [str(network) for network in load_settings().proxies] == [
+        "127.0.0.1/32",
+        "10.0.0.0/8",
+        "fd00::/8",
+    ]
+
+
+@pytest.mark.parametrize("text", ["proxy.example", "10.0.0.1/8", "10.0.0.1;10.0.0.2"])
+def test_a_proxy_that_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("CALLBOARD_TRUSTED_PROXIES", text)
+    with pytest.raises(ConfigurationError, match="CALLBOARD_TRUSTED_PROXIES"):
+        load_settings()
+
+
+def test_no_rate_is_below_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLBOARD_REQUESTS_PER_S", "0")
+    assert load_settings().requests_per_s == 0
+    monkeypatch.setenv("CALLBOARD_REQUESTS_PER_S", "-1")
+    with pytest.raises(ConfigurationError, match="CALLBOARD_REQUESTS_PER_S"):
+        load_settings()

@@ -22,12 +22,37 @@ export class Feed {
     this.socket = null;
     this.timers = new Map();
     this.attempts = new Map();
+    this.link = null;
+    this.complaint = null; // what the sign-in form says at first
   }
 
   /** Ask who we are and go on from there; the only entry, also after an outage. */
   async start() {
-    const session = await this.#readSession();
+    const session = (this.link && (await this.#useLink())) || (await this.#readSession());
     if (session) this.#open();
+  }
+
+  /** Start with a one-time link; where it does not count, the session there is goes on. */
+  async startWith(link) {
+    this.link = link;
+    await this.start();
+  }
+
+  async #useLink() {
+    const body = { link: this.link };
+    try {
+      const session = await this.#timed("/api/session", { method: "POST", body });
+      this.link = null;
+      this.#welcome(session);
+      return session;
+    } catch (error) {
+      // Without an answer nobody used it up, and `start` comes back to it.
+      if (!(error instanceof Refused)) return null;
+      this.link = null;
+      this.complaint =
+        error.status === 401 ? "This link was used already, or is too old." : error.message;
+      return null;
+    }
   }
 
   /** Sign in with a key; answers null, or what to tell the person. */
@@ -86,6 +111,7 @@ export class Feed {
 
   #welcome(session) {
     this.attempts.delete("session");
+    this.complaint = null;
     this.board.session.value = session;
     this.board.connectionEvent("signed-in");
     this.board.connectionEvent("answered");

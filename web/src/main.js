@@ -60,7 +60,15 @@ function titleOf(board) {
   return `${live.length} live · callboard`;
 }
 
+/** Return the token of a one-time link, null when the address has none. */
+function linkIn(hash) {
+  return new URLSearchParams(hash.slice(1)).get("link");
+}
+
 applyTheme();
+const link = linkIn(location.hash);
+// Neither the history nor a bookmark keeps it.
+if (link) history.replaceState(null, "", `${location.pathname}${location.search}`);
 const board = new Board({ onNextFrame, search: location.search });
 const feed = new Feed({
   board,
@@ -73,7 +81,10 @@ board.followAddress((query) => {
   history.replaceState(null, "", `${location.pathname}${query}${location.hash}`);
 });
 addEventListener("online", () => feed.retryNow());
+// Pasted into an open board: only a new page begins with it.
+addEventListener("hashchange", () => linkIn(location.hash) && location.reload());
 const line = makeStatusLine(board);
 render(html`<${App} board=${board} feed=${feed} line=${line} />`, document.getElementById("app"));
 keepTicking(board);
-feed.start();
+if (link) feed.startWith(link);
+else feed.start();

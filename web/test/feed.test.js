@@ -179,3 +179,54 @@ test("updates are painted once a frame, however many come", async () => {
   for (let n = 0; n < 100; n += 1) board.changed();
   assert.equal(frames.length, 1);
 });
+
+test("a one-time link signs in once, and is forgotten", async () => {
+  const { feed, asked, state, opened } = await started({
+    ...ANSWERS,
+    "/api/session": new Refused(401, null),
+  });
+  assert.equal(state(), "signed-out");
+  const posted = [];
+  feed.ask = async (path, options) => {
+    if (options?.body) posted.push(options.body);
+    return ANSWERS[path];
+  };
+  await feed.startWith("the-link");
+  assert.deepEqual(posted, [{ link: "the-link" }]);
+  assert.equal(opened(), 1);
+  assert.equal(feed.link, null);
+  assert.equal(asked.length, 1);
+});
+
+test("a link that does not count leaves the session there is, or says why", async () => {
+  const { feed, state, opened } = await started({
+    ...ANSWERS,
+    "/api/session": new Refused(401, null),
+  });
+  await feed.startWith("too-old");
+  assert.equal(state(), "signed-out");
+  assert.match(feed.complaint, /used already/);
+  feed.ask = async (path, options) => {
+    if (options?.body) throw new Refused(401, null);
+    return ANSWERS[path];
+  };
+  await feed.startWith("too-old");
+  assert.equal(opened(), 1);
+  assert.equal(feed.complaint, null);
+});
+
+test("a link that nobody answered is tried again", async () => {
+  const { feed, planned, opened } = await started({
+    ...ANSWERS,
+    "/api/session": new Unanswered("no"),
+  });
+  planned.clear();
+  await feed.startWith("the-link");
+  assert.equal(feed.link, "the-link");
+  feed.ask = async (path) => ANSWERS[path];
+  const [{ action }] = planned.values();
+  await action();
+  await settle();
+  assert.equal(opened(), 1);
+  assert.equal(feed.link, null);
+});

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from callboard.app.timeline import CallTimeline
 from callboard.clock import Clock
 from callboard.domain.buckets import Bucket
 from callboard.domain.changes import ChangeBatch, ClusterTime
@@ -16,6 +17,7 @@ from callboard.store.changes import read_changes
 from callboard.store.database import MongoDatabase, prepare
 from callboard.store.figures import FigureStore
 from callboard.store.reads import Calls, Campaigns
+from callboard.store.timeline import Timelines
 
 __all__ = ["ProjectionSource", "StoreReads"]
 
@@ -67,6 +69,7 @@ class StoreReads:
     def __init__(self, database: MongoDatabase, figures: FigureStore, clock: Clock) -> None:
         self._calls = Calls(database)
         self._campaigns = Campaigns(database)
+        self._timeline = CallTimeline(self._calls, Timelines(database))
         self._figures = figures
         self._clock = clock
 
@@ -77,6 +80,10 @@ class StoreReads:
     async def call(self, sid: str) -> Document:
         """Return a call."""
         return await self._calls.one(sid)
+
+    async def timeline(self, sid: str) -> Document:
+        """Return a call's events, oldest first."""
+        return await self._timeline.of(sid)
 
     async def active_calls(self) -> list[Document]:
         """Return the calls alive now."""

@@ -8,7 +8,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from callboard.app.adapters import StoreReads
-from callboard.app.keys import first_admin_key, parse_keys
+from callboard.app.keys import KeyRing, first_admin_key, parse_keys
 from callboard.app.lifecycle import Background, Lifecycle, Service
 from callboard.app.metrics import Metrics
 from callboard.app.projection import checks_of, projector_of
@@ -18,8 +18,9 @@ from callboard.cache.transport import Transport
 from callboard.clock import Clock
 from callboard.delivery.api.context import Context
 from callboard.delivery.application import application
-from callboard.delivery.auth import ApiKey, Gate
+from callboard.delivery.auth import Gate
 from callboard.delivery.board import BoardReads
+from callboard.delivery.guard import Limits
 from callboard.delivery.problems import refusal
 from callboard.delivery.replica import Replica
 from callboard.delivery.sockets import Sockets
@@ -155,8 +156,9 @@ class Server:
         }
         truth = StoreReads(database, figures, clock)
         reads = BoardReads(replicas, truth, zone, clock)
-        gate = await self._gate(database)
-        sockets = Sockets(reads, gate, settings.origins)
+        gate, ring = await self._gate(database)
+        limits = Limits(clock, requests_per_s=settings.requests_per_s, proxies=settings.proxies)
+        sockets = Sockets(reads, gate, limits, settings.origins, clock)
         batcher: Batcher[InboxEntry] = Batcher(
             FactStore(database).commit,
             batch_length_max=settings.batch_length_max,
@@ -169,12 +171,12 @@ class Server:
         secure = (settings.public_url or "").startswith("https://")
         ready = _readiness(replicas, database)
         checks = checks_of(projector, database, clock)
-        metrics = Metrics(projector, checks, replicas, clock)
+        metrics = Metrics(projector, checks, replicas, sockets.figures, clock)
         context = Context(
             reads, truth, gate, clock, settings.timezone, secure, ready, metrics.render
         )
         inbox = Inbox(batcher.submit, batcher.submit_all, joiner)
-        board = application(context, sockets.server, settings.origins)
+        board = application(context, sockets.server, settings.origins, limits)
         web.app = self._webhooks(web, inbox, board)
         runs = {
             "projector": projector.run,
@@ -184,6 +186,7 @@ class Server:
             "batcher": batcher.run,
             "joiner": joiner.run,
             "watch": watch.run,
+            "access": lambda: ring.watch(gate),
         }
         background = [Background(name, run, clock, self.failed) for name, run in runs.items()]
         schedule = Schedule(checks, zone, settings.drift_check_s)
@@ -213,24 +216,17 @@ class Server:
         )
         return WebhookRoutes(twilio, elevenlabs, limits, refuse=refusal, otherwise=otherwise)
 
-    async def _gate(self, database: mongo.MongoDatabase) -> Gate:
-        """Return who may come in."""
-        return Gate(
-            await self._keys(database),
-            await AccessStore(database).session_secret(),
-            self.clock,
-            enabled=self.settings.auth == "on",
-        )
-
-    async def _keys(self, database: mongo.MongoDatabase) -> list[ApiKey]:
-        """Return who may come in; makes the first admin key when nobody is named."""
-        if self.settings.auth == "off":
-            return []
-        named = _secret(self.settings.api_keys)
-        if named:
-            return parse_keys(named)
-        key, self.made_key = await first_admin_key(AccessStore(database))
-        return [key]
+    async def _gate(self, database: mongo.MongoDatabase) -> tuple[Gate, KeyRing]:
+        """Return who may come in; makes the first admin key when the settings name nobody."""
+        access = AccessStore(database)
+        enabled = self.settings.auth == "on"
+        named = parse_keys(_secret(self.settings.api_keys))
+        if enabled and not named:
+            _, self.made_key = await first_admin_key(access)
+        ring = KeyRing(access, named)
+        secret = await access.session_secret()
+        gate = Gate(await ring.keys(), secret, self.clock, enabled=enabled, redeem=ring.redeem)
+        return gate, ring
 
     async def _run(self, services: list[Service]) -> None:
         lifecycle = Lifecycle(services, drain_s=self.settings.drain_s)

@@ -3,7 +3,7 @@
 Names and labels are a contract (docs/operating.md); every label has few values.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from callboard.clock import Clock
 from callboard.delivery.replica import Replica
+from callboard.delivery.sockets import SocketFigures
 from callboard.projection.checks import Checks
 from callboard.projection.projector import Projector
 
@@ -22,11 +23,17 @@ class Metrics(Collector):
     """Collects from the parts of one process."""
 
     def __init__(
-        self, projector: Projector, checks: Checks, replicas: Mapping[str, Replica], clock: Clock
+        self,
+        projector: Projector,
+        checks: Checks,
+        replicas: Mapping[str, Replica],
+        sockets: Callable[[], SocketFigures],
+        clock: Clock,
     ) -> None:
         self._projector = projector
         self._checks = checks
         self._replicas = replicas
+        self._sockets = sockets
         self._clock = clock
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -40,6 +47,7 @@ class Metrics(Collector):
         yield from self._projection()
         yield from self._staleness()
         yield from self._drift()
+        yield from self._clients()
 
     def _projection(self) -> Iterable[Metric]:
         leading = GaugeMetricFamily(
@@ -72,6 +80,19 @@ class Metrics(Collector):
                 bound.add_metric([name], max(age_s, 0.0))
         yield vouched
         yield bound
+
+    def _clients(self) -> Iterable[Metric]:
+        figures = self._sockets()
+        clients = GaugeMetricFamily("callboard_sockets", "Socket.IO clients that are connected")
+        clients.add_metric([], figures.clients)
+        yield clients
+        for name, help_text, value in (
+            ("socket_writes", "Writes of updates to clients", figures.writes),
+            ("socket_left_out", "Writes that were left out for slow clients", figures.left_out),
+        ):
+            total = CounterMetricFamily(f"callboard_{name}", help_text)
+            total.add_metric([], value)
+            yield total
 
     def _drift(self) -> Iterable[Metric]:
         drift = GaugeMetricFamily(

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from callboard.delivery.realtime.wire import WireProtocol
 from callboard.errors import ConfigurationError
 
 __all__ = ["WebServer"]
 
 _BACKLOG = 2_048
 _CLOSE_CONNECTIONS_S = 3
+_MESSAGE_BYTES_MAX = 64 * 1024
+"""The longest WebSocket message that clients may send."""
 
 
 class _Server(uvicorn.Server):
@@ -59,7 +62,9 @@ class WebServer:
 
     def _listen(self, port: int) -> socket.socket:
         """Return a listening socket; only listening, not binding, makes an address ours alone."""
-        listening = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        # Named, or asyncio does not switch Nagle's algorithm off: 40 ms for each answer.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((self._host, port))
@@ -86,6 +91,8 @@ class WebServer:
             log_config=None,
             access_log=False,
             lifespan="off",
+            ws=WireProtocol,
+            ws_max_size=_MESSAGE_BYTES_MAX,
             # Engine.IO pings already; a second keepalive would double the timers.
             ws_ping_interval=None,
             timeout_graceful_shutdown=_CLOSE_CONNECTIONS_S,

@@ -6,6 +6,7 @@ import click
 
 from callboard import __version__
 from callboard.cli.demo import demo
+from callboard.cli.keys import keys, link
 from callboard.cli.reaggregate import reaggregate
 from callboard.cli.replay import replay
 from callboard.cli.serve import serve
@@ -24,7 +25,7 @@ def root() -> None:
     """What your AI phone campaigns are doing now."""
 
 
-for command in (serve, demo, simulate, replay, reaggregate, settings):
+for command in (serve, demo, simulate, keys, link, replay, reaggregate, settings):
     root.add_command(command)
 
 

@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import socketio
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from callboard import __version__
-from callboard.delivery.api import calls, campaigns, dashboard, health, session
-from callboard.delivery.api.context import Context
+from callboard.delivery.api import calls, campaigns, dashboard, docs, health, session
+from callboard.delivery.api.context import Context, no_unknown_parameters
+from callboard.delivery.fast import FastReads
+from callboard.delivery.guard import Guard, Limits
 from callboard.delivery.headers import SecurityHeaders
+from callboard.delivery.methods import Methods
 from callboard.delivery.page import page_routes
 from callboard.delivery.problems import EXCEPTION_HANDLERS
 
@@ -22,28 +26,33 @@ def application(
     context: Context,
     sockets: socketio.AsyncServer,
     origins: Sequence[str],
+    limits: Limits,
 ) -> ASGIApp:
     """Return the ASGI application; `origins` are those of other sites that may read us."""
     api = FastAPI(
         title="callboard",
         version=__version__,
-        docs_url=None,  # its page loads scripts from elsewhere; ours comes with the API issue
+        openapi_url=None,  # FastAPI's does not know what we answer; `api.docs` does
+        docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         exception_handlers=EXCEPTION_HANDLERS,
+        dependencies=[Depends(no_unknown_parameters)],
     )
     api.state.context = context
-    for module in (calls, campaigns, dashboard, session, health):
+    for module in (calls, campaigns, dashboard, session, health, docs):
         api.include_router(module.router)
+    api.router.routes.append(Route(docs.STYLE_PATH, docs.style, methods=["GET"]))
     api.router.routes.extend(page_routes())
-    wrapped: Any = SecurityHeaders(api)
+    reads: Any = FastReads(Methods(api), context.reads, context.clock)
+    wrapped: Any = Guard(reads, context.gate, limits, origins)
     if origins:
         wrapped = CORSMiddleware(
             wrapped,
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match"],
-            expose_headers=["ETag", "X-Cache"],
+            allow_headers=["Authorization", "Cache-Control", "Content-Type", "If-None-Match"],
+            expose_headers=["ETag", "X-Cache", "Retry-After"],
             allow_credentials=True,
         )
-    outer: ASGIApp = socketio.ASGIApp(sockets, wrapped)
-    return outer
+    # Outermost: also preflights, refusals and polling answers have them.
+    return SecurityHeaders(socketio.ASGIApp(sockets, wrapped))

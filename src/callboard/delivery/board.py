@@ -4,25 +4,44 @@ One method per thing people ask for, each answering body, tag and where it came 
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import orjson
 
 from callboard.clock import Clock, isoformat_z
-from callboard.delivery.conditional import Answer, position_tag, read_through
+from callboard.delivery.conditional import Answer, content_tag, position_tag, read_through
 from callboard.delivery.replica import Replica
 from callboard.domain.buckets import Bucket, day_of
 from callboard.domain.calls import shown_call
 from callboard.domain.metrics import campaign_status, summary, total_of
+from callboard.domain.stream import Position
 from callboard.errors import CampaignNotFound, ViewsUnavailable
 
-__all__ = ["BoardReads", "Truth"]
+__all__ = [
+    "ACTIVE_MAX_AGE_S",
+    "CAMPAIGN_ID_LENGTH_MAX",
+    "STATUS_MAX_AGE_S",
+    "SUMMARY_MAX_AGE_S",
+    "TICK_S",
+    "BoardReads",
+    "Truth",
+]
+
+SUMMARY_MAX_AGE_S = 60
+STATUS_MAX_AGE_S = 30
+ACTIVE_MAX_AGE_S = 15
+CAMPAIGN_ID_LENGTH_MAX = 200
 
 Document = dict[str, Any]
 
 BYPASS = "BYPASS"
+
+TICK_S = 0.05
+"""A view that moves all the time is rendered once a tick, not for every reader in between."""
+
+_NOWHERE = Position(0, 0)
 
 _PERIOD_DAYS = {"yesterday": (1, 1), "7d": (6, 0), "30d": (29, 0)}
 """First and last day of a period, in days back from today; both included."""
@@ -50,8 +69,17 @@ class Truth(Protocol):
         """Return stored figures by bucket."""
 
 
+class _Kept(NamedTuple):
+    """A body of a view."""
+
+    position: Position
+    until_s: float
+    """Until when, by the steady clock, it is good enough for who does not ask for the newest."""
+    answer: Answer
+
+
 class BoardReads:
-    """Reads of the board."""
+    """Reads of the board. `kept_…` look in memory alone, and find nothing if nobody vouches."""
 
     def __init__(
         self, replicas: Mapping[str, Replica], truth: Truth, zone: ZoneInfo, clock: Clock
@@ -62,7 +90,9 @@ class BoardReads:
         self._truth = truth
         self._zone = zone
         self._clock = clock
-        self._rendered: dict[tuple[str, str | None], Answer] = {}
+        self._kept: dict[tuple[str, str | None], _Kept] = {}
+        self._newest: dict[str, Position] = {}
+        """Where each view stood for who asked for the newest: nobody is shown less later."""
 
     def today(self) -> str:
         """Return the local date it is now."""
@@ -72,6 +102,7 @@ class BoardReads:
         """Bring a replica up to what its projector has published by now (`no-cache`)."""
         with contextlib.suppress(ViewsUnavailable):  # the read itself then goes to MongoDB
             await replica.sync()
+        self._newest[replica.name] = replica.position
 
     def active_payload(self, campaign_id: str | None = None) -> Document:
         """Return the live calls of the replica, newest first, at its position."""
@@ -82,13 +113,18 @@ class BoardReads:
         ]
         return _active(calls, self.live.at, self.live.position.as_json())
 
+    def kept_active(self, campaign_id: str | None) -> Answer | None:
+        """Return the live calls of the replica."""
+        return self._keep(
+            ("active", campaign_id),
+            self.live,
+            lambda: orjson.dumps(self.active_payload(campaign_id)),
+        )
+
     async def active(self, campaign_id: str | None) -> Answer:
         """Return the live calls."""
-        if self.live.vouched:
-            tag = position_tag(self.live.position)
-            return self._render(
-                ("active", campaign_id), tag, lambda: self.active_payload(campaign_id)
-            )
+        if (kept := self.kept_active(campaign_id)) is not None:
+            return kept
         found = [shown_call(document) for document in await self._truth.active_calls()]
         calls = [call for call in found if campaign_id in (None, call["campaignId"])]
         return read_through(_active(calls, isoformat_z(self._clock.now()), None), BYPASS)
@@ -114,11 +150,17 @@ class BoardReads:
             "position": self.summary.position.as_json(),
         }
 
+    def kept_today(self) -> Answer | None:
+        """Return today's summary of the replica."""
+        if "today" not in self.summary.items:
+            return None
+        return self._keep(
+            ("today", None), self.summary, lambda: orjson.dumps(self.today_payload())
+        )
+
     async def _today(self) -> Answer:
-        if self.summary.vouched and "today" in self.summary.items:
-            return self._render(
-                ("today", None), position_tag(self.summary.position), self.today_payload
-            )
+        if (kept := self.kept_today()) is not None:
+            return kept
         today = Bucket(day_of(self._clock.now(), self._zone), None)
         counted = await self._truth.figures([today])
         body = summary(total_of(counted.values()), await self._active_count())
@@ -132,11 +174,16 @@ class BoardReads:
             return len(self.live.items)
         return len(await self._truth.active_calls())
 
+    def kept_campaigns(self) -> Answer | None:
+        """Return the statuses of the replica."""
+        return self._keep(
+            ("campaigns", None), self.campaigns, lambda: orjson.dumps(self._campaigns_payload())
+        )
+
     async def campaign_list(self) -> Answer:
         """Return the status of every campaign, by name."""
-        if self.campaigns.vouched:
-            tag = position_tag(self.campaigns.position)
-            return self._render(("campaigns", None), tag, self._campaigns_payload)
+        if (kept := self.kept_campaigns()) is not None:
+            return kept
         counted = await self._truth.campaign_figures()
         _, found = await self._truth.campaigns()
         documents = {str(document["_id"]): document async for document in found}
@@ -155,17 +202,24 @@ class BoardReads:
             "position": self.campaigns.position.as_json(),
         }
 
+    def kept_campaign(self, campaign_id: str) -> Answer | None:
+        """Return one campaign's status of the replica, None also if it has none."""
+        if campaign_id not in self.campaigns.items:
+            return None
+        return self._keep(
+            ("campaign", campaign_id),
+            self.campaigns,
+            lambda: orjson.dumps(self.campaign_payload(campaign_id)),
+        )
+
     async def campaign(self, campaign_id: str) -> Answer:
         """Return one campaign's status.
 
         Raises:
             CampaignNotFound: no document and no call knows it.
         """
-        if self.campaigns.vouched and campaign_id in self.campaigns.items:
-            tag = position_tag(self.campaigns.position)
-            return self._render(
-                ("campaign", campaign_id), tag, lambda: self.campaign_payload(campaign_id)
-            )
+        if (kept := self.kept_campaign(campaign_id)) is not None:
+            return kept
         bucket = Bucket(None, campaign_id)
         counted = (await self._truth.figures([bucket])).get(bucket)
         document: Document | None = None
@@ -178,19 +232,30 @@ class BoardReads:
         at = isoformat_z(self._clock.now())
         return read_through({**status, "last_updated": at, "position": None}, BYPASS)
 
-    def _render(self, name: tuple[str, str | None], tag: str, payload: Any) -> Answer:
-        """Return the bytes of this position, rendered at most once."""
-        kept = self._rendered.get(name)
-        if kept is not None and kept.tag == tag:
-            return kept
-        if len(self._rendered) > _RENDERED_MAX:
-            self._rendered.clear()
-        answer = Answer(orjson.dumps(payload()), tag, "HIT")
-        self._rendered[name] = answer
+    def _keep(
+        self, name: tuple[str, str | None], replica: Replica, render: Callable[[], bytes]
+    ) -> Answer | None:
+        """Return the bytes of this position, rendered at most once, and once a tick."""
+        if not replica.vouched:
+            return None
+        kept, position = self._kept.get(name), replica.position
+        if kept is not None:
+            if kept.position == position:
+                return kept.answer
+            good = kept.position >= self._newest.get(replica.name, _NOWHERE)
+            if good and self._clock.monotonic_s() < kept.until_s:
+                return kept.answer
+        elif len(self._kept) >= _KEPT_MAX:
+            self._kept.clear()
+        body = render()
+        # Of all campaigns together the body does not name the position, so only its bytes tell.
+        tag = content_tag(body) if name[0] == "campaigns" else position_tag(position)
+        answer = Answer(body, tag, "HIT")
+        self._kept[name] = _Kept(position, self._clock.monotonic_s() + TICK_S, answer)
         return answer
 
 
-_RENDERED_MAX = 500
+_KEPT_MAX = 500
 """Campaign ids come from clients: what they make us keep is bounded."""
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -11,6 +11,7 @@ __all__ = ["DIST", "page_routes"]
 
 DIST = Path(__file__).parent / "web" / "dist"
 
+_ENTRY = "index.html"
 _MISSING = (
     "The board's page is not built. In a checkout run `make setup` (needs Node.js 20); "
     "an installed wheel carries it.\n"
@@ -28,13 +29,14 @@ class _Immutable(StaticFiles):
 
 def page_routes(dist: Path = DIST) -> list[BaseRoute]:
     """Return the routes of the page; without a build, `/` says how to get one."""
+    files = StaticFiles(directory=dist, check_dir=False)
 
     async def index(request: Request) -> Response:
-        del request
-        path = dist / "index.html"
-        if not path.exists():
+        if not (dist / _ENTRY).exists():
             return Response(_MISSING, 503, media_type="text/plain")
-        return FileResponse(path, headers={"Cache-Control": "no-cache"})
+        response = await files.get_response(_ENTRY, request.scope)  # 304 when it is there already
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
     routes: list[BaseRoute] = [Route("/", index, methods=["GET"])]
     if (dist / "assets").is_dir():

@@ -51,6 +51,8 @@ class Replica:
         self._head_wanted = _ZERO
         self._watermark = Watermark()
         self._items: dict[str, Any] = {}
+        self.before: list[Any] = []
+        """While `on_deltas` are told: what the item of each was before it, None if nothing."""
         self.on_deltas: list[Callable[[list[Delta]], None]] = []
         self.on_reset: list[Callable[[], None]] = []
         self.ready = asyncio.Event()
@@ -141,8 +143,10 @@ class Replica:
 
     def _apply(self, deltas: list[Delta]) -> None:
         fresh = [delta for delta in deltas if self._snapshot.apply(delta)]
+        self.before = []
         for delta in fresh:
             self._log.append(delta)
+            self.before.append(self._items.get(delta.key))
             if delta.keep:
                 self._items[delta.key] = orjson.loads(delta.value)
             else:

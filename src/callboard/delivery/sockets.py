@@ -1,294 +1,313 @@
 """Socket.IO: a snapshot on connect, then deltas to rooms, in one order for everybody.
 
-Everything that leaves goes through one queue and one writer, so that a snapshot, a replay and
-the deltas after it cannot overtake each other. Nothing is ever emitted to everybody: clients
+Nothing here waits between looking at a view and writing what it says, so a snapshot, a replay
+and the deltas after them cannot overtake each other. Nothing is ever sent to everybody: clients
 get what they subscribed to, after their key was checked.
 """
 
-import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
 
 import orjson
-import socketio
-import structlog
 
+from callboard.clock import Clock
 from callboard.delivery.auth import Gate
 from callboard.delivery.board import BoardReads
+from callboard.delivery.doorman import Doorman, origin_check
+from callboard.delivery.guard import Limits
+from callboard.delivery.realtime.connection import Connection
+from callboard.delivery.realtime.server import RealtimeServer, event_message
+from callboard.delivery.realtime.wire import Message
 from callboard.delivery.replica import Replica
-from callboard.domain.stream import Delta, Position, coalesce
-from callboard.errors import PositionLost, Unauthorized
+from callboard.delivery.updates import (
+    CALLS,
+    CAMPAIGNS,
+    SUMMARY,
+    CallUpdate,
+    Room,
+    pack_of,
+    resync_message,
+)
+from callboard.domain.stream import Delta, Position
+from callboard.errors import PositionLost
 
-__all__ = ["Sockets"]
-
-_log = structlog.get_logger(__name__)
+__all__ = ["SocketFigures", "Sockets"]
 
 _MESSAGE_BYTES_MAX = 64 * 1024
-_QUEUE_LENGTH_MAX = 10_000
-_JOIN_TIMEOUT_S = 10
 _CAMPAIGN_ID_LENGTH_MAX = 200
-
-CALLS, CAMPAIGNS, SUMMARY = "calls_room", "campaigns_room", "summary_room"
-
-
-class _Json:
-    """orjson in the shape python-socketio takes a JSON module."""
-
-    @staticmethod
-    def dumps(value: Any, **_: Any) -> str:
-        return orjson.dumps(value).decode()
-
-    @staticmethod
-    def loads(text: str | bytes, **_: Any) -> Any:
-        return orjson.loads(text)
+_ROOMS_MAX = 50
+"""How many campaigns one client may follow one by one."""
+_MOVES_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Channel:
-    """What clients subscribe to: a room, the view behind it, and how its deltas are told."""
+    """What clients subscribe to: a room, and the view behind it."""
 
     name: str
     room: str
     replica: Replica
-    publish: Callable[[list[Delta]], Awaitable[None]]
 
-    def resync(self) -> dict[str, Any]:
+    def resync(self) -> Message:
         """Return the contract's `resync`."""
-        return {"view": self.name, "position": self.replica.position.as_json()}
+        return resync_message(self.name, self.replica.position)
+
+
+class SocketFigures(NamedTuple):
+    """What the sockets of one process have done."""
+
+    clients: int
+    writes: int
+    """To clients, of what their rooms were told."""
+    left_out: int
+    """Because the client was too slow; it gets a snapshot instead."""
 
 
 class Sockets:
-    """The Socket.IO server and its one writer."""
+    """The Socket.IO server of the board."""
 
-    def __init__(self, reads: BoardReads, gate: Gate, origins: Sequence[str]) -> None:
+    def __init__(
+        self,
+        reads: BoardReads,
+        gate: Gate,
+        limits: Limits,
+        origins: Sequence[str],
+        clock: Clock,
+    ) -> None:
         self._reads = reads
-        self._gate = gate
-        self._queue: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(
-            _QUEUE_LENGTH_MAX
-        )
+        self._doorman = Doorman(gate, limits, clock)
+        self._moves: deque[tuple[Position, str]] = deque(maxlen=_MOVES_MAX)
+        """Deltas by which a call left a campaign, and which."""
         self._shown: dict[str, Position] = {}
-        self.server = socketio.AsyncServer(
-            async_mode="asgi",
-            json=_Json,
-            cors_allowed_origins=_origin_check(origins),
-            async_handlers=False,
+        """Where the live calls stood that a client was sent last."""
+        self._snapshot: tuple[Position, Message] | None = None
+        self.server = RealtimeServer(
+            pack_of=pack_of,
+            cors_allowed_origins=origin_check(origins),
             max_http_buffer_size=_MESSAGE_BYTES_MAX,
             logger=False,
             engineio_logger=False,
         )
+        self._calls = _Channel("calls", CALLS, reads.live)
         self._channels = (
-            _Channel("calls", CALLS, reads.live, self._calls),
-            _Channel("campaigns", CAMPAIGNS, reads.campaigns, self._campaigns),
-            _Channel("summary", SUMMARY, reads.summary, self._summary),
+            self._calls,
+            _Channel("campaigns", CAMPAIGNS, reads.campaigns),
+            _Channel("summary", SUMMARY, reads.summary),
         )
         self._register()
 
     def _register(self) -> None:
-        on = self.server.on
-        on("connect", self._connect)
-        on("disconnect", self._disconnect)
-        on("get:active_calls", self._get_active_calls)
-        on("page", self._page)
-        for channel in self._channels:
-            on(f"subscribe:{channel.name}", self._subscriber(channel))
-            on(f"unsubscribe:{channel.name}", self._unsubscriber(channel))
-            self._listen(channel)
+        server = self.server
+        server.on("connect", self._connect)
+        server.on("disconnect", self._disconnect)
+        server.on("get:active_calls", self._checked(self._get_active_calls))
+        server.on("page", self._checked(self._page))
+        server.on_connected = self._greet
+        server.on_lagging = self._bring_up_to_date
+        publishers = (self._publish_calls, self._publish_campaigns, self._publish_summary)
+        for channel, publish in zip(self._channels, publishers, strict=True):
+            server.on(f"subscribe:{channel.name}", self._checked(self._subscriber(channel)))
+            server.on(f"unsubscribe:{channel.name}", self._checked(self._unsubscriber(channel)))
+            channel.replica.on_deltas.append(publish)
+            channel.replica.on_reset.append(self._resetter(channel))
 
-    def _listen(self, channel: _Channel) -> None:
-        """Queue a replica's deltas, and a `resync` when it had to start over."""
+    # -- views
 
-        def deltas_came(deltas: list[Delta]) -> None:
-            self._put(lambda: channel.publish(deltas))
+    def _publish_calls(self, deltas: list[Delta]) -> None:
+        updates = [CallUpdate(delta) for delta in deltas]
+        self._note_moves(updates)
+        rooms = self.server.rooms
+        for name in rooms.names():
+            room = Room.named(name)
+            if room.base == CALLS:
+                rooms.publish(name, self._of_campaign(updates, room.campaign_id))
+
+    def _note_moves(self, updates: list[CallUpdate]) -> None:
+        """Remember which calls left a campaign for another."""
+        for update, item in zip(updates, self._calls.replica.before, strict=True):
+            before = _campaign_of(item)
+            if before is not None and _campaign_of(update.document) != before:
+                self._moves.append((update.delta.position, before))
+
+    def _of_campaign(self, updates: list[CallUpdate], campaign_id: str | None) -> list[CallUpdate]:
+        """Return the updates of one campaign's calls; a call that has left it is deleted there."""
+        if campaign_id is None:
+            return updates
+        left = {position for position, before in self._moves if before == campaign_id}
+        found = []
+        for update in updates:
+            if _campaign_of(update.document) == campaign_id:
+                found.append(update)
+            elif update.delta.position in left:
+                found.append(CallUpdate(update.delta, "delete"))
+        return found
+
+    def _publish_campaigns(self, deltas: list[Delta]) -> None:
+        rooms = self.server.rooms
+        rooms.publish(CAMPAIGNS, deltas)
+        for delta in deltas:
+            rooms.publish(f"{CAMPAIGNS}:{delta.key}", (delta,))
+
+    def _publish_summary(self, deltas: list[Delta]) -> None:
+        self.server.rooms.publish(SUMMARY, deltas)
+
+    def _resetter(self, channel: _Channel) -> Callable[[], None]:
+        """Return what tells everybody who follows a view that it began anew."""
 
         def reset() -> None:
-            resync = channel.resync()
-            self._put(lambda: self._resync_all(channel, resync))
+            resync = (channel.resync(),)
+            for name in self.server.rooms.names():
+                if Room.named(name).base == channel.room:
+                    self.server.rooms.send(name, resync)
 
-        channel.replica.on_deltas.append(deltas_came)
-        channel.replica.on_reset.append(reset)
+        return reset
 
-    def _put(self, send: Callable[[], Awaitable[None]]) -> None:
-        try:
-            self._queue.put_nowait(send)
-        except asyncio.QueueFull:
-            # Bounded on purpose: drop all that waits and have every client start over.
-            while not self._queue.empty():
-                self._queue.get_nowait()
-            _log.error("sockets.overflow", dropped=_QUEUE_LENGTH_MAX)
-            for channel in self._channels:
-                send_resync = partial(self._resync_all, channel, channel.resync())
-                self._queue.put_nowait(send_resync)
+    # -- clients
 
-    async def _resync_all(self, channel: _Channel, resync: Mapping[str, Any]) -> None:
-        """Tell everybody in a room or in one of its narrower ones to take a snapshot."""
-        for room in list(self.server.manager.rooms.get("/", {})):
-            if room is not None and room.partition(":")[0].partition("#")[0] == channel.room:
-                await self._emit("resync", resync, room)
-
-    async def run(self) -> None:
-        """Send what is queued, in order, until cancelled."""
-        while True:
-            send = await self._queue.get()
-            try:
-                await send()
-            except Exception:
-                # One client's broken connection must not end everybody's updates.
-                _log.exception("sockets.send_failed")
+    def figures(self) -> SocketFigures:
+        """Return what was done so far."""
+        rooms = self.server.rooms
+        return SocketFigures(len(self._shown), rooms.writes, rooms.left_out)
 
     async def _connect(
         self, sid: str, environ: Mapping[str, Any], auth: Mapping[str, Any] | None = None
     ) -> None:
-        """Let a client in that may read, and send it the live calls."""
-        token = auth.get("token") if isinstance(auth, Mapping) else None
-        header = f"Bearer {token}" if token else environ.get("HTTP_AUTHORIZATION")
-        try:
-            self._gate.principal(header, environ.get("HTTP_COOKIE"), "read")
-        except Unauthorized as error:
-            _log.info("sockets.refused", reason=str(error))
-            raise socketio.exceptions.ConnectionRefusedError("unauthorized") from error
-        self._greet(sid)
-
-    def _greet(self, sid: str) -> None:
-        """Queue the live calls as of now: deltas queued before are in it, later ones follow."""
-        payload = self._reads.active_payload()
-        self._shown[sid] = self._reads.live.position
-        self._put(lambda: self._emit("active_calls", payload, sid))
+        """Let a client in that may read."""
+        self._doorman.let_in(sid, environ, auth)
 
     async def _disconnect(self, sid: str, *_: Any) -> None:
+        self._doorman.forget(sid)
         self._shown.pop(sid, None)
 
-    async def _get_active_calls(self, sid: str, *_: Any) -> None:
+    async def run(self) -> None:
+        """See to it that only those are here who may be, until cancelled."""
+        await self._doorman.look_around(self.server.connection)
+
+    def _checked(self, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """Return a handler that serves who may still read, and does not ask too often."""
+
+        async def checked(sid: str, *arguments: Any) -> Any:
+            connection = self.server.connection(sid)
+            if connection is None or not self._doorman.serves(sid, connection):
+                return None
+            options = arguments[0] if arguments and isinstance(arguments[0], Mapping) else {}
+            return await handle(sid, connection, options)
+
+        return checked
+
+    def _greet(self, sid: str, connection: Connection) -> None:
+        """Send the live calls as of now, after all that the client was told before."""
+        self.server.rooms.flush_of(connection)
+        connection.push(self._active_calls())
+        self._shown[sid] = self._calls.replica.position
+
+    def _active_calls(self) -> Message:
+        """Return the snapshot of the live calls, rendered once per position."""
+        position = self._calls.replica.position
+        if self._snapshot is None or self._snapshot[0] != position:
+            payload = orjson.dumps(self._reads.active_payload())
+            self._snapshot = (position, event_message("active_calls", payload))
+        return self._snapshot[1]
+
+    def _bring_up_to_date(self, sid: str, connection: Connection) -> None:
+        """Send a client that was too slow for the deltas what it follows as of now."""
+        for channel in self._channels:
+            if not self._followed(connection, channel):
+                continue
+            if channel is self._calls:
+                self._greet(sid, connection)
+            else:
+                connection.push(channel.resync())
+
+    async def _get_active_calls(self, sid: str, connection: Connection, _: Any) -> None:
         """Answer with the live calls as of now, not as of the last look."""
         await self._reads.refresh(self._reads.live)
-        self._greet(sid)
+        if not connection.closed:
+            self._greet(sid, connection)
 
-    async def _page(self, sid: str, *_: Any) -> None:
+    async def _page(self, sid: str, connection: Connection, options: Any) -> None:
         """Take note of what a person looks at; predictive warming will use it."""
 
+    # -- subscriptions
+
+    def _followed(self, connection: Connection, channel: _Channel) -> list[Room]:
+        """Return by which rooms a client follows a view."""
+        rooms = map(Room.named, self.server.rooms.of(connection))
+        return [room for room in rooms if room.base == channel.room]
+
     def _subscriber(self, channel: _Channel) -> Callable[..., Awaitable[dict[str, Any]]]:
-        async def subscribe(sid: str, options: Any = None, *_: Any) -> dict[str, Any]:
-            wish = options if isinstance(options, Mapping) else {}
-            since = Position.from_json(wish.get("since"))
-            if channel.name == "calls":
-                since = since or self._shown.get(sid)
-            # Decided now, sent in turn: every delta is either missed and replayed here, or
-            # queued behind the join.
-            missed = self._missed(channel, since)
-            position = channel.replica.position
-            joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-            async def join() -> None:
-                for event, payload in missed:
-                    await self._emit(event, payload, sid)
-                await self.server.enter_room(sid, _room_of(channel.room, wish))
-                if not joined.done():
-                    joined.set_result(None)
-
-            self._put(join)
-            async with asyncio.timeout(_JOIN_TIMEOUT_S):
-                await joined
-            return {"position": position.as_json()}
+        async def subscribe(sid: str, connection: Connection, wish: Any) -> dict[str, Any]:
+            rooms = self.server.rooms
+            room, followed = _room_of(channel, wish), self._followed(connection, channel)
+            if room not in followed and len(followed) >= _ROOMS_MAX:
+                connection.kick("it follows too many campaigns")
+                return {}
+            # Decided and done in one step: every delta is either replayed here, or published
+            # after the join.
+            if room not in followed:
+                self._lead_to(channel, sid, connection, room, wish)
+            for other in followed:
+                if other.is_replaced_by(room):
+                    rooms.leave(connection, other.name)
+            rooms.enter(connection, room.name)
+            return {"position": channel.replica.position.as_json()}
 
         return subscribe
 
+    def _lead_to(
+        self, channel: _Channel, sid: str, connection: Connection, room: Room, wish: Any
+    ) -> None:
+        """Send a client what it lacks to follow a room."""
+        since = Position.from_json(wish.get("since"))
+        if channel is self._calls:
+            if self._followed(connection, channel):
+                # What this room was told while the client followed another one, it lacks.
+                self._greet(sid, connection)
+                return
+            since = since or self._shown.get(sid)
+        for message in self._missed(channel, since, room):
+            connection.push(message)
+
     def _unsubscriber(self, channel: _Channel) -> Callable[..., Awaitable[dict[str, Any]]]:
-        async def unsubscribe(sid: str, options: Any = None, *_: Any) -> dict[str, Any]:
-            wish = options if isinstance(options, Mapping) else {}
-            await self.server.leave_room(sid, _room_of(channel.room, wish))
+        async def unsubscribe(sid: str, connection: Connection, wish: Any) -> dict[str, Any]:
+            wanted = _room_of(channel, wish)
+            for room in self._followed(connection, channel):
+                if wanted.campaign_id in (None, room.campaign_id):
+                    self.server.rooms.leave(connection, room.name)
+            if channel is self._calls and not self._followed(connection, channel):
+                self._shown[sid] = channel.replica.position
             return {}
 
         return unsubscribe
 
-    def _missed(self, channel: _Channel, since: Position | None) -> list[tuple[str, Any]]:
+    def _missed(self, channel: _Channel, since: Position | None, room: Room) -> Sequence[Message]:
         """Return what brings a client from a position to now: updates, or a `resync`."""
         if since is None or since == channel.replica.position:
             return []
         try:
             deltas = channel.replica.since(since)
         except PositionLost:
-            return [("resync", channel.resync())]
-        if channel.name != "calls":
+            return [channel.resync()]
+        if channel is not self._calls:
             # Absolute and small: reading it again is simplest.
-            return [("resync", channel.resync())]
-        return [("call_update", _update(delta)) for delta in deltas]
-
-    async def _calls(self, deltas: list[Delta]) -> None:
-        if not self._anybody_in(CALLS):
-            return
-        for update in map(_update, deltas):
-            await self._emit("call_update", update, CALLS)
-            campaign_id = update["document"].get("campaignId")
-            if campaign_id:
-                await self._emit("call_update", update, f"{CALLS}:{campaign_id}")
-        batch = f"{CALLS}#batch"
-        if self._has_members(batch):
-            kept = [_update(delta) for delta in coalesce(deltas)]
-            position = deltas[-1].position.as_json()
-            await self._emit("call_updates", {"updates": kept, "position": position}, batch)
-
-    async def _campaigns(self, deltas: list[Delta]) -> None:
-        if not self._anybody_in(CAMPAIGNS):
-            return
-        for delta in coalesce(deltas):
-            status = orjson.loads(delta.value)
-            payload = {**status, "last_updated": delta.at, "position": delta.position.as_json()}
-            await self._emit("campaign_update", payload, CAMPAIGNS)
-            await self._emit("campaign_update", payload, f"{CAMPAIGNS}:{delta.key}")
-
-    async def _summary(self, deltas: list[Delta]) -> None:
-        if not self._has_members(SUMMARY):
-            return
-        delta = deltas[-1]
-        payload = {
-            "summary": orjson.loads(delta.value),
-            "period": delta.key,
-            "last_updated": delta.at,
-            "position": delta.position.as_json(),
-        }
-        await self._emit("summary_update", payload, SUMMARY)
-
-    def _anybody_in(self, room: str) -> bool:
-        """Tell whether anybody is in a room or in one of its narrower ones."""
-        rooms = self.server.manager.rooms.get("/", {})
-        return any(isinstance(name, str) and name.startswith(room) for name in rooms)
-
-    def _has_members(self, room: str) -> bool:
-        return bool(self.server.manager.rooms.get("/", {}).get(room))
-
-    async def _emit(self, event: str, payload: Any, room: str) -> None:
-        if self._has_members(room):
-            await self.server.emit(event, payload, room=room)
+            return [channel.resync()]
+        updates = self._of_campaign([CallUpdate(delta) for delta in deltas], room.campaign_id)
+        return pack_of(room.name)(updates) if updates else []
 
 
-def _update(delta: Delta) -> dict[str, Any]:
-    """Return the contract's `call_update`."""
-    return {
-        "type": delta.change,
-        "document": orjson.loads(delta.value),
-        "position": delta.position.as_json(),
-    }
+def _campaign_of(call: Any) -> str | None:
+    found = call.get("campaignId") if isinstance(call, Mapping) else None
+    return found if isinstance(found, str) else None
 
 
-def _room_of(room: str, wish: Mapping[str, Any]) -> str:
-    """Return the room for what a client asked: all, one campaign's, or batches."""
+def _room_of(channel: _Channel, wish: Mapping[str, Any]) -> Room:
+    """Return the room for what a client asked: all or one campaign's, one by one or batched."""
     campaign_id = wish.get("campaignId")
-    if isinstance(campaign_id, str) and 0 < len(campaign_id) <= _CAMPAIGN_ID_LENGTH_MAX:
-        return f"{room}:{campaign_id}"
-    return f"{room}#batch" if room == CALLS and wish.get("batch") is True else room
-
-
-def _origin_check(origins: Sequence[str]) -> Callable[[str, Mapping[str, Any]], bool]:
-    """Return a check that lets the page's own origin in, and the listed ones.
-
-    Only the host is compared for our own: behind a proxy that ends TLS we cannot know the
-    scheme the browser used, and no other site can make a browser send our host as its origin.
-    """
-    listed = frozenset(origins)
-
-    def allowed(origin: str, environ: Mapping[str, Any]) -> bool:
-        return origin in listed or urlsplit(origin).netloc == environ.get("HTTP_HOST")
-
-    return allowed
+    narrow = isinstance(campaign_id, str) and 0 < len(campaign_id) <= _CAMPAIGN_ID_LENGTH_MAX
+    return Room(
+        channel.room,
+        campaign_id if narrow else None,
+        batch=channel.room == CALLS and wish.get("batch") is True,
+    )

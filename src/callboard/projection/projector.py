@@ -1,13 +1,14 @@
 """The one projector: change stream in, figures and views out.
 
-For each batch: fold the differences of contributions; commit them with the resume token in one
-transaction, and move the live calls meanwhile; then move the views that show figures. Dying
-anywhere in between is harmless: figures and token move together, and a new projector begins a
-new epoch of the views from a snapshot of MongoDB, which tells every reader to take a snapshot too.
+Two loops: one shows the live calls of each batch as soon as it is read; the other takes all that
+was read meanwhile, folds the differences of contributions, commits them with the resume token in
+one transaction, and then moves the views that show figures. Dying anywhere in between is
+harmless: figures and token move together, and a new projector begins a new epoch of the views
+from a snapshot of MongoDB, which tells every reader to take a snapshot too.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
@@ -21,11 +22,12 @@ from callboard.domain.contributions import Contribution, add, expanded
 from callboard.domain.figures import FigureWrite
 from callboard.domain.stream import Watermark
 from callboard.errors import HistoryLost, LeaseLost, StoreUnavailable, ViewsUnavailable
+from callboard.projection.batches import Uncounted, ahead, breathe, coalesced, without_zeros
 from callboard.projection.board import Board
 from callboard.projection.fold import fold
 from callboard.projection.ports import Checkpoint, Figures, Lease, Source, ViewPublisher
 from callboard.projection.recount import Recounts
-from callboard.tasks import end, together
+from callboard.tasks import together
 
 __all__ = ["Projector"]
 
@@ -36,10 +38,11 @@ _VOUCH_EVERY_S = 1.0
 _RENEW_EVERY_S = 1.5
 _STANDBY_S = 1.0
 _IDLE_COMMIT_S = 10.0
-_AT_ONCE = 32
 _TICK_S = 0.015
-"""Batches begin at least so far apart, and a dear one is followed by a pause half as long: ingest
+"""Commits begin at least so far apart, and a dear one is followed by a pause half as long: ingest
 comes first. The first change after a pause waits for nothing."""
+_LIVE_TICKS = 3
+"""How many batches of live calls are shown in the time of one commit: they cost little."""
 
 
 class Projector:
@@ -67,7 +70,7 @@ class Projector:
         self._committed: Mapping[str, Any] | None = None
         self._seen_at: dict[str, ClusterTime] = {}
         self._lost: set[ViewPublisher] = set()
-        self._flush_lock = asyncio.Lock()
+        self._flushing = {view: asyncio.Lock() for view in board.publishers.all()}
         self._leading = asyncio.Event()
         self._current_at: datetime | None = None
         self._reached: ClusterTime = (0, 0)
@@ -160,72 +163,92 @@ class Projector:
         self._leading.set()
 
     async def _follow(self, feed: AsyncIterator[ChangeBatch]) -> None:
-        async with aclosing(_ahead(feed)) as batches:
+        uncounted = Uncounted()
+        await together(self._show(feed, uncounted), self._count(uncounted))
+
+    async def _show(self, feed: AsyncIterator[ChangeBatch], uncounted: Uncounted) -> None:
+        """Show the live calls of each batch; a live call holds no figure, so it waits for none."""
+        async with aclosing(ahead(feed)) as batches:
             async for batch in batches:
                 begun_s = self._clock.monotonic_s()
-                if not await self._take(batch):
-                    continue
+                calls = [change for change in batch.changes if change.collection == "calls"]
+                if await self._stage_calls(calls):
+                    await self._flush(self._publishers.live)
+                await uncounted.put(batch)
+                if batch.complete:
+                    await self._pause(begun_s, self._tick_s / _LIVE_TICKS)
+
+    async def _stage_calls(self, changes: Iterable[Change]) -> bool:
+        """Stage the deltas of calls; tell whether there are any."""
+        number = 0
+        for number, change in enumerate(coalesced(self._unseen(changes)), 1):
+            self._board.stage_call(change)
+            await breathe(number)
+        return number > 0
+
+    def _unseen(self, changes: Iterable[Change]) -> Iterator[Change]:
+        """Yield what was not in the snapshot that the views began with."""
+        return (change for change in changes if change.at > self._seen_at[change.collection])
+
+    async def _count(self, uncounted: Uncounted) -> None:
+        """Count what was shown, again and again, all that there is at once."""
+        while True:
+            batches = await uncounted.take()
+            begun_s = self._clock.monotonic_s()
+            if await self._take(batches):
                 self._board.stage_summary()
                 await self._flush(*self._publishers.all())
-                if batch.complete:
-                    # What happens meanwhile becomes one batch: its cost is mostly per batch.
-                    took_s = self._clock.monotonic_s() - begun_s
-                    await asyncio.sleep(max(self._tick_s - took_s, took_s / 2))
+            if batches[-1].complete:
+                # What happens meanwhile becomes one commit: its cost is mostly per commit.
+                await self._pause(begun_s, self._tick_s)
 
-    async def _take(self, batch: ChangeBatch) -> bool:
-        """Bring the figures on by a batch; tell whether the views may look different now."""
-        if batch.changes:
-            await self._fold(batch)
+    async def _pause(self, begun_s: float, tick_s: float) -> None:
+        took_s = self._clock.monotonic_s() - begun_s
+        await asyncio.sleep(max(tick_s - took_s, took_s / 2))
+
+    async def _take(self, batches: Sequence[ChangeBatch]) -> bool:
+        """Bring the figures on by batches; tell whether the views may look different now."""
+        last = batches[-1]
+        changes = [change for batch in batches for change in batch.changes]
+        if changes:
+            await self._fold(changes, last.token)
         elif self._clock.monotonic_s() - self._committed_at_s > _IDLE_COMMIT_S:
             # Nothing of ours happened: the token moves on so that it never leaves the oplog.
-            await self._commit(batch.token, [])
-        if batch.complete:
-            self._current_at = batch.asked_at
-        self._reached = batch.reached
+            await self._commit(last.token, [])
+        if last.complete:
+            self._current_at = last.asked_at
+        self._reached = last.reached
 
         async def commit(writes: list[FigureWrite]) -> None:
-            await self._commit(batch.token, writes)
+            await self._commit(last.token, writes)
 
-        repaired = await self.recounts.settle(batch, commit)
+        repaired = await self.recounts.settle(last, commit)
         if repaired:
             self._board.stage_campaigns(self._book.campaigns())
         turned = self._board.day_turned()
         if turned:
             await self._book.load([self._board.today()])
-        return bool(batch.changes) or repaired or turned
+        return bool(changes) or repaired or turned
 
-    async def _fold(self, batch: ChangeBatch) -> None:
-        """Show a batch's calls while its figures are committed; then stage what shows figures.
-
-        A live call holds no figure, so it need not wait; what does, is never ahead of the truth.
-        """
+    async def _fold(self, changes: Sequence[Change], token: Mapping[str, Any]) -> None:
+        """Commit what changes do to the figures; then stage what shows figures."""
         moved: Contribution = {}
-        for number, change in enumerate(batch.changes, 1):
+        for number, change in enumerate(changes, 1):
             if change.collection == "calls":
                 contribution = self._board.contribution_of(change)
                 self.recounts.note(change.at, contribution)
                 add(moved, contribution)
-            await _breathe(number)
-        moved = _without_zeros(expanded(moved))
+            await breathe(number)
+        moved = without_zeros(expanded(moved))
         await self._book.load((bucket.day, bucket.campaign_id) for bucket in moved)
         writes = self._book.take(moved)
         self._book.trim()
         changed = {bucket.campaign_id for bucket in moved if bucket.campaign_id is not None}
-        unseen = (c for c in batch.changes if c.at > self._seen_at[c.collection])
-        for number, change in enumerate(_coalesced(unseen), 1):
-            if change.collection == "calls":
-                self._board.stage_call(change)
-            else:
-                changed.add(self._board.take_campaign(change))
-            await _breathe(number)
-        results = await asyncio.gather(
-            self._commit(batch.token, writes),
-            self._flush(self._publishers.live),
-            return_exceptions=True,  # neither is left running behind the other's failure
+        campaigns = (change for change in changes if change.collection == "campaigns")
+        changed.update(
+            self._board.take_campaign(change) for change in coalesced(self._unseen(campaigns))
         )
-        for failure in results:
-            if failure is not None:
-                raise failure
+        await self._commit(token, writes)
         self._board.stage_campaigns(changed)
 
     async def _commit(self, token: Mapping[str, Any], writes: list[FigureWrite]) -> None:
@@ -242,12 +265,13 @@ class Projector:
 
     async def _flush(self, *views: ViewPublisher, vouch: bool = False) -> None:
         """Write views; without Redis the figures go on and the views are restored later."""
-        async with self._flush_lock:
-            # All of them end before the lock is given back: a view is never written twice at once.
-            flushed = await asyncio.gather(
-                *(view.flush(self._watermark, vouch=vouch) for view in views),
-                return_exceptions=True,
-            )
+
+        async def flush(view: ViewPublisher) -> None:
+            async with self._flushing[view]:  # a view is never written twice at once
+                await view.flush(self._watermark, vouch=vouch)
+
+        # All of them end, also when one fails: nothing is left running behind a failure.
+        flushed = await asyncio.gather(*map(flush, views), return_exceptions=True)
         lost_before = bool(self._lost)
         for view, failure in zip(views, flushed, strict=True):
             if failure is None:
@@ -267,62 +291,3 @@ class Projector:
         documents, count = await fold(calls, self._board.zone)
         await self._figures.replace_all(self._lease.epoch, list(documents.values()), folded_at)
         _log.info("projection.refolded", calls=count, documents=len(documents))
-
-
-async def _ahead(feed: AsyncIterator[ChangeBatch]) -> AsyncGenerator[ChangeBatch, None]:
-    """Yield batches, the next one asked for meanwhile when it is known to be there."""
-
-    async def read() -> ChangeBatch:
-        return await anext(feed)
-
-    following: asyncio.Task[ChangeBatch] | None = None
-    try:
-        while True:
-            batch = await (following if following is not None else read())
-            following = None
-            if not batch.complete:
-                following = asyncio.get_running_loop().create_task(read())
-            yield batch
-    finally:
-        if following is not None:
-            await end(following)
-            if not following.cancelled():
-                following.exception()  # of a batch that nobody wants any more
-
-
-def _coalesced(changes: Iterable[Change]) -> list[Change]:
-    """Return one change for each document: from before its first to after its last.
-
-    A live view needs no state that was over before anybody could have seen it.
-    """
-    by_document: dict[tuple[str, Any], Change] = {}
-    for change in changes:
-        document = change.after if change.after is not None else change.before or {}
-        key = (change.collection, str(document.get("_id")))
-        first = by_document.pop(key, None)
-        by_document[key] = change if first is None else _joined(first, change)
-    return list(by_document.values())
-
-
-def _joined(first: Change, last: Change) -> Change:
-    """Return two changes of one document as one."""
-    kind = last.kind
-    if first.kind == "insert" and last.after is not None:
-        kind = "insert"
-    before = first.before if first.before is not None else last.before
-    return Change(last.collection, kind, before, last.after, last.at)
-
-
-async def _breathe(number: int) -> None:
-    """Let webhooks be answered now and then in the middle of a long batch."""
-    if number % _AT_ONCE == 0:
-        await asyncio.sleep(0)
-
-
-def _without_zeros(moved: Contribution) -> Contribution:
-    """Drop what cancelled out within a batch."""
-    kept: Contribution = {}
-    for bucket, steps in moved.items():
-        if left := {path: step for path, step in steps.items() if step}:
-            kept[bucket] = left
-    return kept

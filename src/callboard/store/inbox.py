@@ -11,7 +11,7 @@ from callboard.domain.webhooks import CALL_STATUS, InboxEntry, KeptWebhook
 from callboard.store.database import MongoDatabase
 from callboard.store.faults import unavailable
 
-__all__ = ["InboxReader", "InboxSelection", "Stored"]
+__all__ = ["InboxReader", "InboxSelection", "Stored", "stored_webhook"]
 
 _BATCH = 500
 
@@ -33,6 +33,7 @@ class Stored:
     event_key: str
     kept: KeptWebhook
     problem: str | None
+    deliveries: int = 1
 
 
 class InboxReader:
@@ -52,7 +53,7 @@ class InboxReader:
             # No index on the instant, which every webhook would pay for: this sorts on disk.
             cursor = self._webhooks.find(_filter(selection)).sort("receivedAt", 1)
             async for document in cursor.allow_disk_use(allow_disk_use=True):
-                batch.append(_stored(document))
+                batch.append(stored_webhook(document))
                 if len(batch) == _BATCH:
                     yield batch
                     batch = []
@@ -85,14 +86,16 @@ def _filter(selection: InboxSelection) -> dict[str, Any]:
     return wanted
 
 
-def _stored(document: Mapping[str, Any]) -> Stored:
+def stored_webhook(document: Mapping[str, Any]) -> Stored:
+    """Return a document of the inbox as it is read."""
     kept = KeptWebhook(
         path=str(document.get("path", CALL_STATUS)),  # the only route of the first version
         query=str(document["query"]),
         body=bytes(document["body"]),
         received_at=document["receivedAt"],
     )
-    return Stored(str(document["_id"]), kept, document.get("problem"))
+    deliveries = document.get("deliveries", 1)
+    return Stored(str(document["_id"]), kept, document.get("problem"), int(deliveries))
 
 
 def _meaning(entry: InboxEntry) -> dict[str, Any]:

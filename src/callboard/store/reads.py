@@ -14,7 +14,7 @@ from callboard.domain.calls import ACTIVE_STATUSES
 from callboard.domain.changes import ClusterTime
 from callboard.domain.queries import CallQuery
 from callboard.domain.stale import UNENDED_STATUSES
-from callboard.errors import CallNotFound, CampaignNotFound, MalformedPayload
+from callboard.errors import CallNotFound, CampaignExists, CampaignNotFound, MalformedPayload
 from callboard.store.database import MongoDatabase, MongoDocument
 from callboard.store.faults import unavailable
 from callboard.store.figures import snapshot_of
@@ -120,14 +120,14 @@ class Campaigns:
         """Store a new campaign.
 
         Raises:
-            MalformedPayload: the id is taken.
+            CampaignExists: the id is taken.
         """
         document = {"_id": campaign_id, **fields, "createdAt": now, "updatedAt": now}
         try:
             await self._database.campaigns.insert_one(document)
         except DuplicateKeyError as error:
             message = f"campaign '{campaign_id}' exists already"
-            raise MalformedPayload(message, field="id") from error
+            raise CampaignExists(message) from error
         except PyMongoError as error:
             raise unavailable(error) from error
 

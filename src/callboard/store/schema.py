@@ -13,6 +13,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from callboard.domain.calls import TERMINAL_STATUSES
 from callboard.domain.stale import UNENDED_STATUSES
+from callboard.domain.webhooks import ELEVENLABS, TWILIO_EVENTS
 
 __all__ = ["INDEXES", "OBSOLETE_INDEXES", "SCHEMAS"]
 
@@ -46,6 +47,12 @@ INDEXES: dict[str, Sequence[IndexModel]] = {
     ],
     "webhooks": [
         IndexModel([("conversationId", ASCENDING)], sparse=True),
+        # Twilio's callbacks are found by their `_id`, which begins with the call SID.
+        IndexModel(
+            [("callSid", ASCENDING)],
+            name="timeline",
+            partialFilterExpression={"path": {"$in": sorted([ELEVENLABS, TWILIO_EVENTS])}},
+        ),
     ],
     "campaigns": [],
     "contacts": [],

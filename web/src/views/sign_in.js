@@ -8,7 +8,7 @@ import { Icon } from "./icons.js";
 
 export function SignIn({ feed }) {
   const busy = useSignal(false);
-  const complaint = useSignal(null);
+  const complaint = useSignal(feed.complaint);
   const field = useRef(null);
   useEffect(() => field.current?.focus(), []);
 
@@ -38,7 +38,7 @@ export function SignIn({ feed }) {
         aria-invalid=${complaint.value ? "true" : null}
       />
       <p class="hint" id="key-hint">
-        Printed once when the server first started, or one of <code>CALLBOARD_API_KEYS</code>.
+        Printed once when the server first started, or made by <code>callboard keys add</code>.
       </p>
       <p class="complaint" role="alert">${complaint}</p>
       <button type="submit" class="button primary" disabled=${busy.value}>

@@ -1,14 +1,27 @@
-"""`/api/calls`: lists, the live ones, and one by its SID."""
+"""`/api/calls`: lists, the live ones, one by its SID, and its timeline."""
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import StreamingResponse
 
-from callboard.delivery.api.context import context_of, reader, refresh_if_asked
+from callboard.delivery.api.context import (
+    AnInstant,
+    Records,
+    context_of,
+    reader,
+    refresh_if_asked,
+)
+from callboard.delivery.api.schemas import Status
+from callboard.delivery.board import ACTIVE_MAX_AGE_S
 from callboard.delivery.conditional import read_through, respond
-from callboard.domain.calls import shown_call
+from callboard.delivery.methods import HEAD
+from callboard.delivery.table import MEDIA_TYPE, attachment, rendered
+from callboard.domain.calls import CALL_FIELDS, shown_call
 from callboard.domain.queries import CallQuery
 
 __all__ = ["router"]
@@ -16,45 +29,33 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/calls", tags=["calls"], dependencies=[Depends(reader)])
 
 _LIST_MAX_AGE_S = 30
-_ACTIVE_MAX_AGE_S = 15
 _CALL_MAX_AGE_S = 300
 _LIMIT_MAX = 500
+_ROWS_MAX = 100_000
 
-Status = Literal[
-    "queued",
-    "initiated",
-    "ringing",
-    "in-progress",
-    "completed",
-    "busy",
-    "failed",
-    "no-answer",
-    "canceled",
-    "unconfirmed",
-]
+Sid = Annotated[str, Path(min_length=1, max_length=200)]
 
 
-class ListParameters(BaseModel):
+class _Filters(BaseModel):
     """Which calls; an unknown parameter is refused rather than ignored."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    limit: int = Field(50, ge=1, le=_LIMIT_MAX, description="How many calls at most.")
     before: str | None = Field(None, max_length=200, description="`next` of an earlier page.")
     status: Status | None = None
     campaign_id: str | None = Field(None, alias="campaignId", max_length=200)
     direction: Literal["inbound", "outbound"] | None = None
     from_: str | None = Field(None, alias="from", max_length=100)
     to: str | None = Field(None, max_length=100)
-    since: AwareDatetime | None = Field(None, description="Started at or after; ISO-8601.")
-    until: AwareDatetime | None = Field(None, description="Started before; ISO-8601.")
+    since: AnInstant | None = Field(None, description="Started at or after; ISO-8601.")
+    until: AnInstant | None = Field(None, description="Started before; ISO-8601.")
 
-    def as_query(self) -> CallQuery:
+    def as_query(self, limit: int) -> CallQuery:
         """Return what the store is asked for."""
         since: datetime | None = self.since
         until: datetime | None = self.until
         return CallQuery(
-            limit=self.limit,
+            limit=limit,
             before=self.before,
             status=self.status,
             campaign_id=self.campaign_id,
@@ -64,6 +65,18 @@ class ListParameters(BaseModel):
             since=since,
             until=until,
         )
+
+
+class ListParameters(_Filters):
+    """Which calls, and how many of them."""
+
+    limit: int = Field(50, ge=1, le=_LIMIT_MAX, description="How many calls at most.")
+
+
+class ExportParameters(_Filters):
+    """Which calls, and how many rows."""
+
+    limit: int = Field(_ROWS_MAX, ge=1, le=_ROWS_MAX, description="How many rows at most.")
 
 
 class ActiveParameters(BaseModel):
@@ -78,9 +91,44 @@ class ActiveParameters(BaseModel):
 async def list_calls(request: Request, parameters: Annotated[ListParameters, Query()]) -> Response:
     """Return calls, newest first, with a cursor to the next page."""
     context = context_of(request)
-    found, following = await context.records.page(parameters.as_query())
+    found, following = await context.records.page(parameters.as_query(parameters.limit))
     page = read_through({"calls": [shown_call(call) for call in found], "next": following})
     return respond(request, page, context.clock, max_age_s=_LIST_MAX_AGE_S)
+
+
+@router.get(".csv")
+async def export_calls(
+    request: Request, parameters: Annotated[ExportParameters, Query()]
+) -> Response:
+    """Return calls as CSV, newest first; for more than 100,000 ask by `since` and `until`."""
+    context = context_of(request)
+    query = parameters.as_query(min(parameters.limit, _LIMIT_MAX))
+    # Read before anything is said: what fails here can still be told by its status.
+    first = await context.records.page(query)
+    # Nobody sees the rows of a HEAD.
+    wanted = 0 if request.scope.get(HEAD) else parameters.limit
+    rows = _pages(context.records, query, first, wanted)
+    headers = attachment(f"calls-{context.reads.today()}")
+    return StreamingResponse(rows, 200, headers, MEDIA_TYPE)
+
+
+async def _pages(
+    records: Records,
+    query: CallQuery,
+    page: tuple[list[dict[str, Any]], str | None],
+    wanted: int,
+) -> AsyncIterator[bytes]:
+    """Yield the table page by page. A read that fails breaks the transfer off, visibly."""
+    yield rendered([CALL_FIELDS])
+    while True:
+        found, following = page
+        shown = [shown_call(call) for call in found]
+        yield rendered([call[name] for name in CALL_FIELDS] for call in shown)
+        wanted -= len(found)
+        if following is None or wanted <= 0:
+            return
+        query = replace(query, before=following, limit=min(wanted, _LIMIT_MAX))
+        page = await records.page(query)
 
 
 @router.get("/active")
@@ -91,12 +139,20 @@ async def active_calls(
     context = context_of(request)
     await refresh_if_asked(request, context.reads.live)
     found = await context.reads.active(parameters.campaign_id)
-    return respond(request, found, context.clock, max_age_s=_ACTIVE_MAX_AGE_S)
+    return respond(request, found, context.clock, max_age_s=ACTIVE_MAX_AGE_S)
 
 
 @router.get("/{sid}")
-async def one_call(request: Request, sid: str) -> Response:
+async def one_call(request: Request, sid: Sid) -> Response:
     """Return one call by its call SID, both vendors joined."""
     context = context_of(request)
     found = read_through(shown_call(await context.records.call(sid)))
+    return respond(request, found, context.clock, max_age_s=_CALL_MAX_AGE_S)
+
+
+@router.get("/{sid}/timeline")
+async def timeline(request: Request, sid: Sid) -> Response:
+    """Return the webhooks about a call, oldest first, and what they said."""
+    context = context_of(request)
+    found = read_through(await context.records.timeline(sid))
     return respond(request, found, context.clock, max_age_s=_CALL_MAX_AGE_S)

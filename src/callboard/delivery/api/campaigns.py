@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from callboard.delivery.api.context import context_of, reader, refresh_if_asked, writer
+from callboard.delivery.board import CAMPAIGN_ID_LENGTH_MAX, STATUS_MAX_AGE_S
 from callboard.delivery.conditional import respond
 from callboard.errors import MalformedPayload
 
@@ -15,20 +16,29 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api/campaigns", tags=["campaigns"])
 
-_STATUS_MAX_AGE_S = 30
-
 CampaignState = Literal["draft", "active", "paused", "completed"]
-CampaignId = Annotated[str, Path(min_length=1, max_length=200)]
+
+
+def _whole(value: object) -> object:
+    """Take 10.0 for 10, as JSON Schema does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Count = Annotated[int, Field(strict=True, ge=0, le=10_000_000), BeforeValidator(_whole)]
+"""A number: neither a text nor `true`."""
+CampaignId = Annotated[str, Path(min_length=1, max_length=CAMPAIGN_ID_LENGTH_MAX)]
 
 
 class CampaignChange(BaseModel):
     """What of a campaign may be changed; all optional."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", populate_by_name=True, json_schema_extra={"minProperties": 1}
+    )
 
     name: str | None = Field(None, min_length=1, max_length=200)
     status: CampaignState | None = None
-    total_contacts: int | None = Field(None, alias="totalContacts", ge=0, le=10_000_000)
+    total_contacts: Count | None = Field(None, alias="totalContacts")
 
 
 class NewCampaign(CampaignChange):
@@ -43,8 +53,9 @@ class NewCampaign(CampaignChange):
 async def list_campaigns(request: Request) -> Response:
     """Return every campaign with its status, by name."""
     context = context_of(request)
+    await refresh_if_asked(request, context.reads.campaigns)
     found = await context.reads.campaign_list()
-    return respond(request, found, context.clock, max_age_s=_STATUS_MAX_AGE_S)
+    return respond(request, found, context.clock, max_age_s=STATUS_MAX_AGE_S)
 
 
 @router.get("/{campaign_id}", dependencies=[Depends(reader)])
@@ -54,7 +65,7 @@ async def campaign_status(request: Request, campaign_id: CampaignId) -> Response
     context = context_of(request)
     await refresh_if_asked(request, context.reads.campaigns)
     found = await context.reads.campaign(campaign_id)
-    return respond(request, found, context.clock, max_age_s=_STATUS_MAX_AGE_S)
+    return respond(request, found, context.clock, max_age_s=STATUS_MAX_AGE_S)
 
 
 @router.post("", status_code=201, dependencies=[Depends(writer)])

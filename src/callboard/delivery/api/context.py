@@ -1,18 +1,54 @@
 """What every route needs, handed over once by the composition root."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import date
+from typing import Annotated, Any, Protocol
 
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import AwareDatetime, BeforeValidator
 from starlette.requests import Request
 
 from callboard.clock import Clock
 from callboard.delivery.auth import Gate, Principal
 from callboard.delivery.board import BoardReads
+from callboard.delivery.conditional import Asked
+from callboard.delivery.guard import PRINCIPAL
 from callboard.delivery.replica import Replica
 from callboard.domain.queries import CallQuery
 
-__all__ = ["Context", "Records", "context_of", "reader", "refresh_if_asked", "writer"]
+__all__ = [
+    "ADate",
+    "AnInstant",
+    "Context",
+    "Records",
+    "context_of",
+    "no_unknown_parameters",
+    "reader",
+    "refresh_if_asked",
+    "writer",
+]
+
+
+_DATED = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def _dated(value: object) -> object:
+    """Refuse numbers, which pydantic would take for seconds since 1970.
+
+    Raises:
+        ValueError: it does not begin with a date.
+    """
+    if isinstance(value, str) and not _DATED.match(value):
+        message = "Input should be a date, or a date and time, in ISO-8601"
+        raise ValueError(message)
+    return value
+
+
+AnInstant = Annotated[AwareDatetime, BeforeValidator(_dated)]
+ADate = Annotated[date, BeforeValidator(_dated)]
 
 
 class Records(Protocol):
@@ -24,8 +60,11 @@ class Records(Protocol):
     async def call(self, sid: str) -> dict[str, Any]:
         """Return a call; raises CallNotFound."""
 
+    async def timeline(self, sid: str) -> dict[str, Any]:
+        """Return a call's events, oldest first; raises CallNotFound."""
+
     async def create_campaign(self, campaign_id: str, fields: Mapping[str, Any]) -> None:
-        """Store a new campaign; raises MalformedPayload when the id is taken."""
+        """Store a new campaign; raises CampaignExists when the id is taken."""
 
     async def change_campaign(self, campaign_id: str, fields: Mapping[str, Any]) -> None:
         """Change a campaign; raises CampaignNotFound."""
@@ -59,14 +98,13 @@ def context_of(request: Request) -> Context:
 
 async def refresh_if_asked(request: Request, replica: Replica) -> None:
     """Bring a view up to date first when the client says `Cache-Control: no-cache`."""
-    if "no-cache" in request.headers.get("cache-control", ""):
+    if Asked.of(request.scope).fresh:
         await context_of(request).reads.refresh(replica)
 
 
 def _require(request: Request, scope: str) -> Principal:
-    return context_of(request).gate.principal(
-        request.headers.get("authorization"), request.headers.get("cookie"), scope
-    )
+    # The guard in front of us has found out already who is asking.
+    return context_of(request).gate.require(request.scope[PRINCIPAL], scope)
 
 
 async def reader(request: Request) -> Principal:
@@ -77,3 +115,19 @@ async def reader(request: Request) -> Principal:
 async def writer(request: Request) -> Principal:
     """Let in who may write."""
     return _require(request, "write")
+
+
+async def no_unknown_parameters(request: Request) -> None:
+    """Refuse parameters where none are known; routes that know some refuse the others themselves.
+
+    Raises:
+        RequestValidationError: there are some.
+    """
+    route = request.scope["route"]
+    if request.query_params and isinstance(route, APIRoute) and not route.dependant.query_params:
+        raise RequestValidationError(
+            [
+                {"loc": ("query", name), "msg": "Extra inputs are not permitted"}
+                for name in request.query_params
+            ]
+        )

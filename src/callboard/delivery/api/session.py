@@ -1,27 +1,44 @@
-"""`/api/session`: signing in to the board with an API key, and out again."""
+"""`/api/session`: signing in to the board with an API key or a one-time link, and out again."""
 
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from callboard.clock import isoformat_z
 from callboard.delivery.api.context import Context, context_of, reader
-from callboard.delivery.auth import COOKIE, SESSION_S, Principal
+from callboard.delivery.auth import ANYBODY, COOKIE, SESSION_S, Gate, Principal
 from callboard.errors import Unauthorized
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api/session", tags=["session"])
 
+_SECRET: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 500}
+
 
 class SignIn(BaseModel):
-    """A key to sign in with."""
+    """A key to sign in with, or the token of a one-time link."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "properties": {"key": _SECRET, "link": _SECRET},
+            "minProperties": 1,
+            "maxProperties": 1,
+        },
+    )
 
-    key: str = Field(min_length=1, max_length=500)
+    key: str | None = Field(None, min_length=1, max_length=500)
+    link: str | None = Field(None, min_length=1, max_length=500)
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.key is None) == (self.link is None):
+            message = "give either 'key' or 'link'"
+            raise ValueError(message)
+        return self
 
 
 @router.get("")
@@ -33,17 +50,17 @@ async def session(request: Request) -> Response:
 
 @router.post("")
 async def sign_in(request: Request, given: SignIn) -> Response:
-    """Exchange a key for a session cookie."""
+    """Exchange a key, or a one-time link, for a session cookie."""
     context = context_of(request)
-    principal = context.gate.by_key(given.key)
-    if principal is None:
-        message = "this key is not known here"
-        raise Unauthorized(message)
+    if not context.gate.enabled:
+        return _answer(context, ANYBODY)
+    principal = await _signed_in(context.gate, given)
     response = _answer(context, principal)
     response.set_cookie(
         COOKIE,
         context.gate.session(principal),
         max_age=SESSION_S,
+        path="/",
         httponly=True,
         samesite="strict",
         secure=context.secure_cookies,
@@ -51,11 +68,29 @@ async def sign_in(request: Request, given: SignIn) -> Response:
     return response
 
 
+async def _signed_in(gate: Gate, given: SignIn) -> Principal:
+    """Return who this key or link is for.
+
+    Raises:
+        Unauthorized: nobody.
+    """
+    if given.key is not None:
+        principal = gate.by_key(given.key)
+        message = "this key is not known here"
+    else:
+        principal = await gate.by_link(given.link or "")
+        message = "this link was used already, or is too old"
+    if principal is None:
+        raise Unauthorized(message)
+    return principal
+
+
 @router.delete("", status_code=204)
-async def sign_out() -> Response:
+async def sign_out(request: Request) -> Response:
     """Forget the session cookie."""
     response = Response(status_code=204)
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    secure = context_of(request).secure_cookies
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=secure)
     return response
 
 

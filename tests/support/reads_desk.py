@@ -1,0 +1,177 @@
+"""The board's reads over replicas that are filled by hand, and the application before them."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, NamedTuple
+from unittest import mock
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+import orjson
+import socketio
+from starlette.types import ASGIApp, Message
+from support.builders import AT, START
+
+from callboard.clock import FixedClock
+from callboard.delivery import application as built
+from callboard.delivery.api.context import Context
+from callboard.delivery.auth import ApiKey, Gate, hash_key
+from callboard.delivery.board import BoardReads
+from callboard.delivery.fast import FastReads
+from callboard.delivery.guard import Limits
+from callboard.delivery.replica import Replica
+from callboard.domain.buckets import Bucket
+from callboard.domain.calls import shown_call
+from callboard.domain.stream import Delta, Head, Position, Snapshot
+from callboard.errors import CampaignNotFound, ViewsUnavailable
+
+__all__ = ["READ_KEY", "WRITE_KEY", "ReadsDesk", "Said", "Truth", "ask", "board"]
+
+READ_KEY, WRITE_KEY = "key-of-a-reader", "key-of-a-writer"
+
+Document = dict[str, Any]
+
+
+class Still:
+    """A view source that is only ever asked for its head."""
+
+    async def head(self) -> Head:
+        """Nobody vouches."""
+        message = "down"
+        raise ViewsUnavailable(message)
+
+    async def load(self) -> Snapshot:
+        """Never asked."""
+        raise NotImplementedError
+
+    def tail(self, position: Position) -> AsyncIterator[list[Delta]]:
+        """Never asked."""
+        raise NotImplementedError
+
+
+class Truth:
+    """MongoDB in memory; counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[Document] = []
+        self.documents: list[Document] = []
+        self.counted: dict[Bucket, Document] = {}
+        self.asked: list[Any] = []
+
+    async def active_calls(self) -> list[Document]:
+        """Return the calls alive now."""
+        self.asked.append("active_calls")
+        return self.calls
+
+    async def campaign(self, campaign_id: str) -> Document:
+        """Return a campaign document."""
+        for document in self.documents:
+            if document["_id"] == campaign_id:
+                return document
+        raise CampaignNotFound(campaign_id)
+
+    async def campaigns(self) -> tuple[Any, AsyncIterator[Document]]:
+        """Return every campaign document."""
+
+        async def each() -> AsyncIterator[Document]:
+            for document in self.documents:
+                yield document
+
+        return None, each()
+
+    async def days(self, first: str, last: str, campaign_id: str | None) -> list[Document]:
+        """Return daily figures."""
+        self.asked.append((first, last, campaign_id))
+        return [
+            counted
+            for bucket, counted in self.counted.items()
+            if bucket.day is not None and first <= bucket.day <= last
+        ]
+
+    async def campaign_figures(self) -> dict[str, Document]:
+        """Return every campaign's counters."""
+        return {b.campaign_id: c for b, c in self.counted.items() if b.campaign_id is not None}
+
+    async def figures(self, buckets: Sequence[Bucket]) -> dict[Bucket, Document]:
+        """Return stored figures."""
+        return {bucket: self.counted[bucket] for bucket in buckets if bucket in self.counted}
+
+
+class ReadsDesk:
+    """Reads over three replicas that tests fill by hand."""
+
+    def __init__(self) -> None:
+        self.clock = clock = FixedClock(START)
+        self.truth = Truth()
+        names = ("live", "campaign", "summary")
+        self.replicas = {name: Replica(name, Still(), clock, 10) for name in names}
+        self.reads = BoardReads(self.replicas, self.truth, ZoneInfo("UTC"), clock)
+
+    def vouch(self, name: str, items: dict[str, Document], offset: int = 1) -> None:
+        """Fill a replica; from now on somebody stands behind it."""
+        rendered = {key: orjson.dumps(item) for key, item in items.items()}
+        self.replicas[name]._take(Snapshot(rendered, Position(7, offset), AT))
+
+    def live(self, *calls: Document, offset: int = 1) -> None:
+        """Fill the live calls."""
+        self.vouch("live", {call["_id"]: shown_call(call) for call in calls}, offset)
+
+
+def board(desk: ReadsDesk, limits: Limits, *, fast: bool = True) -> ASGIApp:
+    """Return the application before a desk, with or without its fast path."""
+    gate = Gate(
+        [
+            ApiKey("reader", frozenset({"read"}), hash_key(READ_KEY)),
+            ApiKey("writer", frozenset({"write"}), hash_key(WRITE_KEY)),
+        ],
+        b"secret",
+        desk.clock,
+        enabled=True,
+    )
+
+    async def ready() -> dict[str, str]:
+        return {}
+
+    nothing: Any = None  # no route that reads MongoDB's records is asked
+    context = Context(desk.reads, nothing, gate, desk.clock, "UTC", False, ready, lambda: b"")
+    path = FastReads if fast else lambda app, _reads, _clock: app
+    with mock.patch.object(built, "FastReads", path):
+        return built.application(context, socketio.AsyncServer(async_mode="asgi"), [], limits)
+
+
+class Said(NamedTuple):
+    """An answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+async def ask(app: ASGIApp, method: str, target: str, headers: dict[str, str]) -> Said:
+    """Ask an application without a server around it."""
+    path, _, query = target.partition("?")
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1),
+        "http_version": "1.1",
+        "scheme": "http",
+        "root_path": "",
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    start, *pieces = sent
+    names = [name.decode() for name, _ in start["headers"]]
+    assert len(names) == len(set(names)), names
+    said = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
+    return Said(start["status"], said, b"".join(piece["body"] for piece in pieces))
