@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check quick lint unit bench bench-ingest bench-fanout bench-projection bench-cache soak-cache fuzz explore lock wheel clean browser redis7
+.PHONY: help setup setup-dev demo test check quick lint unit bench bench-ingest bench-api bench-fanout bench-projection bench-cache soak-cache fuzz explore lock wheel clean browser redis7
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench: setup-dev $(VENV)/.bench ## Measure: one report per file in benchmarks/
 
 bench-ingest: setup-dev ## Measure ingest alone: webhooks/s, latency and cost, about 10 minutes
 	@$(BIN)/python benchmarks/bench_ingest.py
+
+bench-api: setup-dev $(VENV)/.bench ## Measure reads of the API beside FastAPI with cashews, about 6 minutes
+	@$(BIN)/python benchmarks/bench_api.py
 
 bench-fanout: setup-dev ## Measure Socket.IO: latency, cost, memory, beside stock, about 8 minutes
 	@$(BIN)/python benchmarks/bench_fanout.py

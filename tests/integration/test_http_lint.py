@@ -1,5 +1,7 @@
 """REDbot's linter finds nothing bad, or to be warned of, in what the running server answers."""
 
+from email.utils import parsedate_to_datetime
+
 import httpx
 import pytest
 from httplint import HttpRequestLinter, HttpResponseLinter
@@ -75,6 +77,23 @@ def bad(answer: httpx.Response) -> list[str]:
     return [str(note) for note in wrong if not isinstance(note, STATUS_BAD_REQUEST)]
 
 
+def lasting(answer: httpx.Response) -> dict[str, str]:
+    """Return the headers that are the same for GET and HEAD, whenever they are asked."""
+    passing = {"date", "expires", "server-timing", "transfer-encoding"}
+    if answer.request.url.path in ("/metrics", "/api/session"):
+        passing.add("content-length")  # a clock's text, or a count, may have grown
+    return {name: value for name, value in answer.headers.items() if name not in passing}
+
+
+def expires_in_time(answer: httpx.Response) -> bool:
+    """Tell whether `Expires` is `max-age` after `Date`, which the server writes once a second."""
+    if "expires" not in answer.headers:
+        return True
+    expires = parsedate_to_datetime(answer.headers["expires"])
+    lasts_s = (expires - parsedate_to_datetime(answer.headers["date"])).total_seconds()
+    return 0 <= lasts_s - int(answer.headers["cache-control"].partition("max-age=")[2]) <= 1
+
+
 async def filled(server: LocalServer) -> None:
     """Give every path something to show."""
     query = "campaignId=camp_1&contactName=Ada%20L"
@@ -102,6 +121,8 @@ async def test_every_get_route_lints_plain_compressed_and_not_modified(
             head = await sent(server, "HEAD", path, accepts)
             assert (head.status_code, head.extensions["raw"]) == (200, b""), path
             found[f"HEAD {path} {coding}"] = bad(head)
+            assert lasting(head) == lasting(whole), path
+            assert expires_in_time(whole), path
             if "etag" in whole.headers:
                 held = {**accepts, "If-None-Match": whole.headers["etag"]}
                 again = await sent(server, "GET", path, held)
