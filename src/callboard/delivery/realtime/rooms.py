@@ -18,7 +18,7 @@ TICK_S = 0.05
 """The longest that anything waits for company."""
 _WRITE_S = 10e-6
 """About what one write to one client costs."""
-_SHARE = 0.5
+_SHARE = 0.25
 """The share of a processor that writing may take before ticks grow."""
 
 Pack = Callable[[list[Any]], Sequence[Message]]
