@@ -145,8 +145,12 @@ class Bench:
             )
 
         await until(right, "the view of live calls")
-        stored, counted = await self._totals()
-        assert stored == counted, f"the days say {stored}, the calls {counted}"
+
+        async def counted() -> bool:
+            stored, counted = await self._totals()
+            return stored == counted
+
+        await until(counted, "figures that equal the calls")
 
     async def _totals(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return all and completed calls, as the days' figures say and as calls are counted."""
