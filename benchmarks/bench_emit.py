@@ -22,7 +22,7 @@ import orjson
 import socketio
 import uvicorn
 import uvloop
-from fanout_audience import listen
+from fanout_audience import Audience, listen
 from report import write_report
 
 from callboard.delivery.realtime.server import RealtimeServer
@@ -121,8 +121,7 @@ def _once(which: str, count: int) -> dict[str, float]:
         url = f"http://127.0.0.1:{pipe.recv()}"
         audience = _CONTEXT.Process(
             target=listen,
-            args=(url, "", count, 4, clients_theirs),
-            kwargs={"batch": False},
+            args=(Audience(url, "", count, 4), clients_theirs),
             daemon=True,
         )
         audience.start()

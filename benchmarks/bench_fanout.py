@@ -6,14 +6,21 @@ webhooks of whole calls at a steady rate from a third process. All on one machin
 and webhooks take their share of its cores.
 
 `sent` and `acknowledged` are from when a webhook was sent, or its answer had come, to when a
-client had read the call's new status; by one clock, of the clients that read (the others count
-bytes). `µs/message` is the server's processor time beyond that with no clients at the same
-rate, by delivered update; `server cores` is all of it: ingest, projection and fan-out. `KiB` is
-the growth of the server's memory by client. `gaps` counts missing offsets and, for clients of
-one kind, different numbers of bytes; `left out` writes that slow clients were spared.
+client had read the call's new status or a later one; by one clock, of the clients that read (the
+others count bytes). A status is `coalesced` if only a later one of its call came, `never seen` if
+neither did: of all statuses and reading clients, so the rest is what came of what was due.
+
+`µs/message to` is the server's processor time by delivered update, all of it: ingest, projection
+and fan-out. `from` is without that of the same webhooks with no clients; little beside what it is
+taken from, it may be below nothing, and a busy server takes more webhooks at once, each for less.
+What fan-out costs is between, and by itself in `bench_emit.py`. `KiB` is the growth of the
+server's memory by client. `wrong` counts offsets missing or come again, clients of one kind that
+were sent different numbers of bytes, and boards other than the API's in the end; `left out` writes
+that slow clients were spared.
 
 Shorter: `CALLBOARD_BENCH_S` is how long a rate is held. `CALLBOARD_BENCH_CLIENTS` and
-`CALLBOARD_BENCH_RATES` are lists, with commas.
+`CALLBOARD_BENCH_RATES` are lists, with commas. `CALLBOARD_BENCH_DEFLATE` is the share of clients
+that offer permessage-deflate, in percent: 0, 50 or 100.
 """
 
 import multiprocessing
@@ -29,7 +36,8 @@ from typing import Any
 
 import httpx
 from bench_ingest import KEY, START_S, TOKEN, serving, until
-from fanout_audience import Heard, listen
+from fanout_audience import Audience, Heard, listen
+from fanout_latency import latencies
 from fanout_sender import send
 from processes import Sample, children, sample
 from report import write_report
@@ -40,6 +48,7 @@ CLOCK = SystemClock()
 HELD_S = float(os.environ.get("CALLBOARD_BENCH_S", "8"))
 CLIENTS = [int(n) for n in os.environ.get("CALLBOARD_BENCH_CLIENTS", "50,500,3000").split(",")]
 RATES = [int(n) for n in os.environ.get("CALLBOARD_BENCH_RATES", "20,100,300").split(",")]
+DEFLATE = int(os.environ.get("CALLBOARD_BENCH_DEFLATE", "50"))
 READING = 10
 SETTLE_S = 0.5
 _CONTEXT = multiprocessing.get_context("spawn")
@@ -84,27 +93,12 @@ def played(sender: Connection, rate: int, pids: dict[str, int]) -> tuple[Sample,
     return sample(pids).since(before), webhooks
 
 
-def latencies(heard: list[Heard], webhooks: list[Any]) -> dict[str, Any]:
-    """Return from when webhooks were sent and acknowledged to when clients had read them."""
-    by_said = {
-        said: (sent, acknowledged) for said, sent, acknowledged in reversed(webhooks) if said
-    }
-    sent, acknowledged, missing = [], [], 0
-    for client in heard:
-        for said, (sent_s, acknowledged_s) in by_said.items():
-            came_s = client.came.get(said)
-            if came_s is None:
-                missing += 1
-                continue
-            sent.append(came_s - sent_s)
-            acknowledged.append(came_s - acknowledged_s)
-    row: dict[str, Any] = {}
-    for name, found in (("sent", sorted(sent)), ("acknowledged", sorted(acknowledged))):
-        for share in (0.5, 0.99):
-            value = found[int(len(found) * share)] * 1e3 if found else 0.0
-            row[f"{name} p{share * 100:.0f} ms"] = round(value, 1)
-    row["never seen %"] = round(100 * missing / max(1, missing + len(sent)), 2)
-    return row
+def wrong_boards(http: httpx.Client, heard: list[Heard]) -> int:
+    """Return how many clients that read hold other calls than the API tells, or none at all."""
+    headers = {"Cache-Control": "no-cache"}
+    told = http.get("/api/calls/active", headers=headers).json()["active_calls"]
+    truth = {call["sid"]: call["status"] for call in told}
+    return sum(client.board != truth for client in heard)
 
 
 def left_out(http: httpx.Client) -> float:
@@ -122,8 +116,9 @@ def measured(
     start = CLOCK.now().astimezone(UTC) - timedelta(hours=2)
     pids = {"server": pid, **children(pid)}
     memory = pss_kib(pid)
+    listeners = Audience(url, KEY, count, min(READING, count), batch, DEFLATE)
     with (
-        process(listen, url, KEY, count, min(READING, count), batch=batch) as audience,
+        process(listen, listeners) as audience,
         process(send, url, TOKEN, start) as sender,
     ):
         assert heard_from(audience, 120) == "ready"
@@ -149,10 +144,14 @@ def measured(
                     "told": "call_updates" if batch else "call_update",
                     **latencies(heard, webhooks),
                     "messages/s": round(updates / cost.at_s),
-                    "µs/message": round((server_s - alone[rate]) / max(1, updates) * 1e6, 1),
+                    "µs/message from": round((server_s - alone[rate]) / max(1, updates) * 1e6, 1),
+                    "µs/message to": round(server_s / max(1, updates) * 1e6, 1),
                     "bytes/message": round(report["bytes"] / max(1, updates)),
                     "KiB/client": round(memory / count),
-                    "gaps": sum(one.gaps + one.duplicates for one in heard) + report["uneven"],
+                    "wrong": sum(one.gaps + one.duplicates for one in heard)
+                    + report["uneven"]
+                    + wrong_boards(http, heard),
+                    "snapshots": sum(one.snapshots for one in heard),
                     "left out": int(left_out(http) - spared),
                     "server cores": round(cores["server"], 2),
                     "others cores": round(cores["others"], 2),

@@ -1,8 +1,8 @@
 """Thousands of Socket.IO clients in one process, as cheap as they can be.
 
 They share the cores with what they listen to, so all but a few only count bytes. The few read
-every message, note when each status of each call came, and whether an offset was missing. Half
-of all offer permessage-deflate, as browsers do.
+every message, keep a board, note when each status of each call came, and whether an offset was
+missing. A share of all, and of the few, offers permessage-deflate, as browsers do.
 """
 
 import selectors
@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["Heard", "listen"]
+__all__ = ["Audience", "Heard", "listen"]
 
 _HANDSHAKE = (
     "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {host}\r\n"
@@ -26,6 +26,25 @@ _OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r
 _ALIVE_EVERY_S = 10.0
 _BUFFER = bytearray(1 << 20)
 _TAIL = b"\x00\x00\xff\xff"
+_ALIVE = ("initiated", "ringing", "in-progress")
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who listens."""
+
+    url: str
+    token: str
+    count: int
+    reading: int
+    """How many read what they are told; the others count bytes."""
+    batch: bool = False
+    deflate: int = 50
+    """The share that offers permessage-deflate, in percent: 0, 50 or 100."""
+
+    def offers(self, number: int) -> bool:
+        """Tell whether a client offers it; both kinds are among those that read."""
+        return self.deflate == 100 or (self.deflate == 50 and number % 2 == 1)
 
 
 @dataclass
@@ -38,6 +57,8 @@ class Heard:
     snapshots: int = 0
     came: dict[str, float] = field(default_factory=dict)
     """`sid status` to the instant at which it came first, monotonic seconds."""
+    board: dict[str, str] = field(default_factory=dict)
+    """The live calls, sid to status; what was heard before the mark as well."""
 
 
 class _Client:
@@ -102,10 +123,16 @@ class _Client:
         heard = self.heard
         if event == "active_calls":
             heard.snapshots += 1
+            heard.board = {call["sid"]: call["status"] for call in payload["active_calls"]}
             self._offset = offset
         elif event == "call_updates":
+            # Offsets of what was coalesced are not there; none may come again.
             for update in payload["updates"]:
+                one = update["position"]["offset"]
+                heard.duplicates += self._offset is not None and one <= self._offset
+                self._offset = one
                 self._update(update, now_s)
+            heard.duplicates += self._offset is not None and offset < self._offset
             self._offset = offset
         elif event == "call_update":
             if self._offset is not None and offset != self._offset + 1:
@@ -118,15 +145,17 @@ class _Client:
         call = update["document"]
         self.heard.updates += 1
         self.heard.came.setdefault(f"{call['sid']} {call['status']}", now_s)
+        if update["type"] != "delete" and call["status"] in _ALIVE:
+            self.heard.board[call["sid"]] = call["status"]
+        else:
+            self.heard.board.pop(call["sid"], None)
 
 
-def listen(
-    url: str, token: str, count: int, reading: int, pipe: Connection, *, batch: bool
-) -> None:
+def listen(audience: Audience, pipe: Connection) -> None:
     """Be the clients' process: connect, then obey `mark` and `report` until told None."""
     selector = selectors.DefaultSelector()
-    clients = _connected(url, token, count, reading, selector)
-    wish = orjson.dumps({"batch": True} if batch else {}).decode()
+    clients = _connected(audience, selector)
+    wish = orjson.dumps({"batch": True} if audience.batch else {}).decode()
     for client in clients:
         client.send(f'42["subscribe:calls",{wish}]')
         _turn(selector, 0.0)
@@ -145,14 +174,12 @@ def listen(
                 client.send("3")
 
 
-def _connected(
-    url: str, token: str, count: int, reading: int, selector: selectors.BaseSelector
-) -> list[_Client]:
-    host, _, port = url.partition("://")[2].partition(":")
+def _connected(audience: Audience, selector: selectors.BaseSelector) -> list[_Client]:
+    host, _, port = audience.url.partition("://")[2].partition(":")
     clients = []
-    for number in range(count):
-        deflates, reads = number % 2 == 1, number < reading
-        client = _Client(host, int(port), token, deflates=deflates, reads=reads)
+    for number in range(audience.count):
+        deflates, reads = audience.offers(number), number < audience.reading
+        client = _Client(host, int(port), audience.token, deflates=deflates, reads=reads)
         selector.register(client.socket, selectors.EVENT_READ, client.take)
         clients.append(client)
         if number % 50 == 0:
@@ -165,7 +192,7 @@ def _obey(pipe: Connection, clients: list[_Client]) -> bool:
     asked = pipe.recv()
     if asked == "mark":
         for client in clients:
-            client.bytes, client.heard = 0, Heard()
+            client.bytes, client.heard = 0, Heard(board=client.heard.board)
         pipe.send("marked")
     elif asked is not None:
         pipe.send(_report(clients))

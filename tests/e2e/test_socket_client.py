@@ -71,12 +71,13 @@ async def test_who_comes_back_with_a_position_gets_what_was_missed(server: Local
         lambda: server.read("/api/calls/active"), lambda seen: seen["active_calls_count"] == 1
     )
     since = seen["position"]
-    await server.webhook(status_form(SID, "ringing", 2), QUERY)
-    await server.webhook(status_form(SID, "in-progress", 5), QUERY)
-    await eventually(
-        lambda: server.read("/api/calls/active"),
-        lambda seen: seen["position"]["offset"] == since["offset"] + 2,
-    )
+    for told, status in enumerate(("ringing", "in-progress"), start=1):
+        # One by one: changes that one commit carries are one delta.
+        await server.webhook(status_form(SID, status, 2 * told), QUERY)
+        await eventually(
+            lambda: server.read("/api/calls/active"),
+            lambda seen, told=told: seen["position"]["offset"] == since["offset"] + told,  # type: ignore[misc]
+        )
     watch = watching(server.url, token=ADMIN_KEY, subscribe=["calls"], since=since)
     async with watch as client:
         await client.until("subscribed:calls")
