@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check quick lint unit bench bench-ingest bench-api bench-fanout bench-projection bench-cache soak-cache fuzz explore lock wheel clean browser redis7
+.PHONY: help setup setup-dev demo test check quick lint unit bench bench-ingest bench-api bench-reads bench-fanout bench-projection bench-cache bench-prediction soak-cache fuzz explore lock wheel clean browser redis7
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench-ingest: setup-dev ## Measure ingest alone: webhooks/s, latency and cost, a
 bench-api: setup-dev $(VENV)/.bench ## Measure reads of the API beside FastAPI with cashews, about 6 minutes
 	@$(BIN)/python benchmarks/bench_api.py
 
+bench-reads: setup-dev ## Measure how often many people's reads ask MongoDB, about 12 minutes
+	@$(BIN)/python benchmarks/bench_reads.py
+
 bench-fanout: setup-dev ## Measure Socket.IO: latency, cost, memory, beside stock, about 8 minutes
 	@$(BIN)/python benchmarks/bench_fanout.py
 	@$(BIN)/python benchmarks/bench_emit.py
@@ -55,6 +58,9 @@ bench-projection: setup-dev ## Measure the projector alone: changes/s, cost and 
 
 bench-cache: $(VENV)/.bench ## Measure the cache beside other caches, about 6 minutes
 	@$(BIN)/python benchmarks/bench_cache.py
+
+bench-prediction: $(VENV)/.dev ## Measure predictive warming on made-up people, half a minute
+	@$(BIN)/python benchmarks/bench_prediction.py
 
 soak-cache: $(VENV)/.bench ## Look for stale reads for CALLBOARD_SOAK_S seconds, 60 by default
 	@$(BIN)/python benchmarks/soak_cache.py
@@ -73,10 +79,10 @@ lock: $(VENV)/.dev ## Resolve the dependencies anew and write requirements/ with
 	@$(BIN)/uv pip compile pyproject.toml --upgrade --extra embedded --group build \
 	  --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet \
 	  --custom-compile-command 'make lock' -o requirements/run.txt
-	@$(BIN)/uv pip compile pyproject.toml --upgrade --extra embedded --group build --group dev \
+	@$(BIN)/uv pip compile pyproject.toml --upgrade --extra embedded --extra tracing --group build --group dev \
 	  --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet \
 	  --custom-compile-command 'make lock' -c requirements/run.txt -o requirements/dev.txt
-	@$(BIN)/uv pip compile pyproject.toml --upgrade --extra embedded --group build --group dev \
+	@$(BIN)/uv pip compile pyproject.toml --upgrade --extra embedded --extra tracing --group build --group dev \
 	  --group bench --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --quiet \
 	  --custom-compile-command 'make lock' -c requirements/dev.txt -o requirements/bench.txt
 

@@ -105,8 +105,8 @@ def noon_zone(now: datetime) -> str:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, int]]:
-    """Run a server; yield its URL and process id."""
+def serving(folder: Path, **settings: str) -> Iterator[tuple[str, int]]:
+    """Run a server, with further settings; yield its URL and process id."""
     environment = {
         "PATH": os.environ["PATH"],
         "CALLBOARD_DATA_DIR": str(folder / "data"),
@@ -115,6 +115,7 @@ def serving(folder: Path) -> Iterator[tuple[str, int]]:
         "CALLBOARD_LOG_FORMAT": "json",
         "CALLBOARD_REQUESTS_PER_S": "0",
         "CALLBOARD_TIMEZONE": noon_zone(CLOCK.now()),
+        **settings,
     }
     log = folder / "server.log"
     with log.open("wb") as out:

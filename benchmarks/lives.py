@@ -80,7 +80,9 @@ def _templates() -> list[_Template]:
 class Calls:
     """Makes the calls of one load; no two of them are the same call."""
 
-    def __init__(self, url: str, token: str, start: datetime, seed: int) -> None:
+    def __init__(
+        self, url: str, token: str, start: datetime, seed: int, campaigns: int = CAMPAIGNS
+    ) -> None:
         self._host = url.partition("://")[2]
         self._url = url
         self._key = token.encode()
@@ -92,6 +94,7 @@ class Calls:
         self._target = "/webhook/call-status?" + query
         self._random = random.Random(seed)  # noqa: S311  (repeatable, not secret)
         self._number = 0
+        self._campaigns = campaigns
 
     def standing(self) -> Life:
         """Return the requests of a call that stays alive."""
@@ -112,7 +115,7 @@ class Calls:
             "sid": f"{self._random.getrandbits(64):016x}{number:016x}",
             "to": f"{number % 10_000_000:07d}",
             "number": str(number),
-            "campaign": str(number % CAMPAIGNS),
+            "campaign": str(number % self._campaigns),
             "answered_by": "machine_end_beep" if number % 4 == 0 else "human",
         }
         second = number % (_SPAN_S - 60)

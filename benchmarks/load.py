@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import cast
 
 import uvloop
-from lives import Calls, Life
+from lives import CAMPAIGNS, Calls, Life
 
 __all__ = ["CONNECTIONS", "Closed", "Done", "Order", "Paced", "Standing", "generate"]
 
@@ -37,6 +37,7 @@ class Order:
     lives: int
     """Whole calls to have ready; a phase that runs out of them fails."""
     seed: int
+    campaigns: int = CAMPAIGNS
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class _Generator:
     """Plays one phase after another, each on new connections: idle ones do not stay open."""
 
     def __init__(self, order: Order, pipe: Connection) -> None:
-        calls = Calls(order.url, order.token, order.start, order.seed)
+        calls = Calls(order.url, order.token, order.start, order.seed, order.campaigns)
         self._standing = deque(calls.standing() for _ in range(order.standing))
         self._whole = deque(calls.whole() for _ in range(order.lives))
         self._host, _, self._port = order.url.partition("://")[2].partition(":")

@@ -15,7 +15,9 @@ from typing import Any
 
 import uvloop
 
+from callboard.app.caching import caching_of
 from callboard.app.projection import projector_of
+from callboard.cache.records import ignore
 from callboard.clock import SystemClock
 from callboard.observe.logs import configure_logs
 from callboard.settings import Settings
@@ -91,7 +93,13 @@ async def _project(where: Where, pipe: Connection) -> None:
     database = mongo.connect(where.mongo_url)
     await mongo.prepare(database)
     writer = await redis.connect_writer(where.redis_url, where.redis_password)
-    projector = projector_of(settings, SystemClock(), database, writer)
+    clock = SystemClock()
+    caching = caching_of(settings, clock, where.redis_url, where.redis_password, ignore)
+    await caching.start()
+    invalidator = caching.invalidator
+    assert invalidator is not None
+    projector = projector_of(settings, clock, database, writer, invalidator)
+    flooring = asyncio.ensure_future(invalidator.run())
     running = asyncio.ensure_future(projector.run())
     leading = asyncio.ensure_future(projector.leading.wait())
     await asyncio.wait((running, leading), return_when=asyncio.FIRST_COMPLETED)
@@ -111,6 +119,7 @@ async def _project(where: Where, pipe: Connection) -> None:
         profile.dump_stats(Path(PROFILE) / f"{database.name}.prof")
     if running.done():
         running.result()
-    await end(running, hearing)
+    await end(running, hearing, flooring)
+    await caching.stop()
     await writer.close()
     await database.client.close()

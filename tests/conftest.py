@@ -1,10 +1,13 @@
 """Fixtures every kind of test shares: real engines, one pair for the whole session."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 from support.engines import Engines
 from support.server import LocalServer
@@ -16,6 +19,24 @@ from callboard.clock import SystemClock
 settings.register_profile("seeded", derandomize=True)
 settings.register_profile("explore", derandomize=False)
 settings.load_profile("seeded")
+
+
+@pytest.fixture(autouse=True)
+def own_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give the process its own logging back: a command run within it configures the whole."""
+    configure = structlog.configure
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+
+    def configure_until_the_end(**said: Any) -> None:
+        # A module's logger that keeps what it found first would log so in every later test.
+        configure(**{**said, "cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", configure_until_the_end)
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import orjson
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.sources import DotEnvSettingsSource, EnvSettingsSource
 
 from callboard.errors import ConfigurationError
 
-__all__ = ["Settings", "is_loopback", "load_settings", "name_of"]
+__all__ = ["Settings", "given", "is_loopback", "load_settings", "name_of"]
 
 _SECRETS = frozenset({"mongodb_url", "redis_url"})
 """URLs may hold passwords, so they are shown without."""
@@ -137,6 +138,19 @@ class Settings(BaseSettings):
     drift_check_s: Annotated[float, Field(ge=1)] = _own(
         "CALLBOARD_DRIFT_CHECK_S", 900.0, "How often a day is counted anew and compared."
     )
+    cache: Switch = _own(
+        "CALLBOARD_CACHE", "on", "`off`: every read asks MongoDB; to compare, and in an emergency."
+    )
+    cache_ttls: Annotated[dict[str, float], NoDecode] = _own(
+        "CALLBOARD_CACHE_TTLS", {}, "TTLs of cached things in seconds: `call=120,recent=10`."
+    )
+    alerts: str = _own("CALLBOARD_ALERTS", "", "Alert rules that differ from ours, as JSON.")
+    alert_urls: SecretStr | None = _own(
+        "CALLBOARD_ALERT_URLS", None, "Where alerts are sent: apprise URLs, comma-separated."
+    )
+    predictive_warming: Switch = _own(
+        "CALLBOARD_PREDICTIVE_WARMING", "on", "Guess what people open next, and load it."
+    )
     drain_s: Annotated[float, Field(gt=0)] = _own(
         "CALLBOARD_DRAIN_S", 10.0, "How long stopping may take before it is forced."
     )
@@ -191,6 +205,13 @@ class Settings(BaseSettings):
         except orjson.JSONDecodeError as error:
             message = 'must be a JSON object, e.g. {"shop": "Northside"}'
             raise ValueError(message) from error
+
+    @field_validator("cache_ttls", mode="before")
+    @classmethod
+    def _ttls(cls, given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        return dict(part.strip().partition("=")[::2] for part in given.split(",") if part.strip())
 
     @model_validator(mode="after")
     def _one_body_fits(self) -> Self:
@@ -287,6 +308,13 @@ def load_settings(**overrides: Any) -> Settings:
         )
         message = f"settings cannot be used: {wrong}"
         raise ConfigurationError(message) from None
+
+
+def given() -> tuple[dict[str, str], dict[str, str]]:
+    """Return what the environment and `.env` say, by upper-case name; empty values are unset."""
+    sources = (EnvSettingsSource(Settings).env_vars, DotEnvSettingsSource(Settings).env_vars)
+    env, file = ({name.upper(): text for name, text in vars_.items() if text} for vars_ in sources)
+    return env, file
 
 
 def name_of(field_name: str) -> str:

@@ -4,20 +4,25 @@ Whatever is asked, and however the views stand, the application with it and the 
 give the same status, headers and body; and it does answer what it is there for.
 """
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
-from support.builders import START, a_call
+from support import reads_desk
+from support.builders import START, a_call, sid
 from support.reads_desk import READ_KEY, WRITE_KEY, ReadsDesk, ask, board
 
 from callboard.clock import FixedClock
 from callboard.delivery.auth import Principal
 from callboard.delivery.fast import FastReads
 from callboard.delivery.guard import PRINCIPAL, Limits
+from callboard.delivery.known import Known
 from callboard.delivery.limits import Guesses
 from callboard.domain.metrics import campaign_status, summary, total_of
 
@@ -28,11 +33,25 @@ FAST, SLOW = board(DESK, LIMITS), board(DESK, LIMITS, fast=False)
 HITS = [
     "/api/calls/active",
     "/api/campaigns",
-    "/api/campaigns/camp_1",
     "/api/campaigns/camp_1/status",
-    "/api/campaigns/status",
-    "/api/campaigns/with%20space",
+    "/api/campaigns/with%20space/status",
     "/api/dashboard/summary",
+]
+RANGE = "from=2026-03-20&to=2026-03-25"
+CACHED = [
+    "/api/calls",
+    "/api/calls?limit=1",
+    "/api/calls?limit=0",
+    f"/api/calls/{sid(1)}",
+    f"/api/calls/{sid(9)}",
+    f"/api/calls/{sid(1)}?limit=1",
+    "/api/campaigns/camp_1",
+    "/api/campaigns/nobody",
+    "/api/dashboard/summary?period=7d",
+    f"/api/analytics/daily?{RANGE}",
+    f"/api/analytics/daily?{RANGE}&campaignId=camp_1",
+    "/api/analytics/daily?from=2026-03-25",
+    f"/api/analytics/durations?{RANGE}",
 ]
 ODD = [
     "/api/calls/active/",
@@ -93,11 +112,12 @@ headers = st.fixed_dictionaries(
         "if-none-match": st.sampled_from(HELD),
     }
 ).map(lambda found: {name: value for name, value in found.items() if value})
-asked = st.tuples(
-    st.sampled_from(["GET", "GET", "GET", "HEAD", "POST", "OPTIONS"]),
-    st.sampled_from(HITS * 3 + ODD),
-    st.sampled_from([""] * 12 + QUERIES),
-    headers,
+methods = st.sampled_from(["GET", "GET", "GET", "HEAD", "POST", "OPTIONS"])
+asked = st.one_of(
+    st.tuples(
+        methods, st.sampled_from(HITS * 3 + ODD), st.sampled_from([""] * 12 + QUERIES), headers
+    ),
+    st.tuples(methods, st.sampled_from(CACHED), st.just(""), headers),
 )
 standings = st.fixed_dictionaries(
     {name: st.sampled_from([0, 1, 1, 2, 2]) for name in ("live", "campaign", "summary")}
@@ -106,6 +126,7 @@ standings = st.fixed_dictionaries(
 
 def stand(standing: dict[str, int]) -> None:
     """Let every view stand at this offset; 0: nobody vouches for it."""
+    DESK.truth.calls = [a_call(number) for number in range(1, 1 + standing["live"])]
     many = [a_call(number, campaignId="camp_1") for number in range(1, 4 * standing["live"])]
     DESK.live(*many, offset=max(1, standing["live"]))
     ids = ["camp_1", "status", "with space"][: 1 + standing["campaign"]]
@@ -147,7 +168,7 @@ async def test_it_answers_what_it_is_there_for() -> None:
         del receive, send
         pytest.fail(f"passed on: {scope['path']}")
 
-    fast = FastReads(otherwise, DESK.reads, DESK.clock)
+    fast = FastReads(otherwise, DESK.reads, Known(DESK.clock), DESK.clock)
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         scope[PRINCIPAL] = Principal("reader", frozenset({"read"}))
@@ -169,8 +190,40 @@ async def test_who_wants_the_newest_is_not_answered_from_memory() -> None:
 
         replica.sync = sync  # type: ignore[method-assign]  # there is no Redis here to look at
     newest = {"authorization": f"Bearer {READ_KEY}", "cache-control": "max-age=0, NO-CACHE"}
-    for path in ("/api/calls/active", "/api/campaigns", "/api/campaigns/camp_1"):
+    for path in ("/api/calls/active", "/api/campaigns", "/api/campaigns/camp_1/status"):
         assert (await ask(FAST, "GET", path, newest)).status == 200
     assert looked == ["live", "campaign", "campaign"]
     for replica in DESK.replicas.values():
         del replica.sync
+
+
+async def test_who_asks_again_in_the_same_words_needs_no_route() -> None:
+    desk = ReadsDesk()
+    desk.truth.calls = [a_call()]
+    known = Known(desk.clock)
+    with mock.patch.object(reads_desk, "Known", return_value=known):
+        app = board(desk, LIMITS)
+    asked = {"authorization": f"Bearer {READ_KEY}"}
+    routed = Counter[str]()
+
+    async def counting(scope: Scope, receive: Receive, send: Send) -> None:
+        routed[scope["path"]] += 1
+        await app(scope, receive, send)
+
+    fast = FastReads(counting, desk.reads, known, desk.clock)
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[PRINCIPAL] = Principal("reader", frozenset({"read"}))
+        await fast(scope, receive, send)
+
+    for _ in range(3):
+        first = await ask(guarded, "GET", "/api/calls", asked)
+        assert (first.status, routed) == (200, {"/api/calls": 1})
+    desk.clock.advance(timedelta(seconds=15))  # what the words mean may be another thing by now
+    assert (await ask(guarded, "GET", "/api/calls", asked)).status == 200
+    assert routed == {"/api/calls": 2}
+    for _ in range(2):
+        assert (await ask(guarded, "GET", f"/api/calls/{sid(7)}", asked)).status == 404
+    assert routed[f"/api/calls/{sid(7)}"] == 2
+    desk.truth.calls = []
+    assert orjson.loads((await ask(guarded, "GET", "/api/calls", asked)).body)["calls"] == []

@@ -13,6 +13,7 @@ import orjson
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.builders import AT
+from support.reads_desk import Straight
 from support.simloop import SimClock, SimLoop, simulated
 from support.wires import WireClient
 
@@ -127,7 +128,7 @@ class Board:
         self.live = self.replicas["live"]
         self.epoch = 0
         self.renew()
-        reads = BoardReads(self.replicas, None, ZoneInfo("UTC"), clock)  # type: ignore[arg-type]  # never asked
+        reads = BoardReads(self.replicas, None, ZoneInfo("UTC"), clock, Straight())  # type: ignore[arg-type]  # never asked
         gate = Gate([], b"", clock, enabled=False)
         self.sockets = Sockets(reads, gate, Limits(clock), [], clock)
 

@@ -101,7 +101,7 @@ class Ledger(StoredFigures):
         before: Mapping[str, Any] | None,
         after: Mapping[str, Any],
         writes: Sequence[FigureWrite],
-    ) -> None:
+    ) -> int:
         """Move figures and token together, or fail once."""
         if self.failure is not None:
             failure, self.failure = self.failure, None
@@ -112,6 +112,7 @@ class Ledger(StoredFigures):
         self.mark = replace(self.mark, token=after)
         self.write(writes)
         self.seen.append(("commit", after["n"]))
+        return len(self.seen)
 
     async def replace_all(
         self, epoch: int, documents: Sequence[Document], folded_at: ClusterTime
@@ -168,9 +169,8 @@ class MemoryWorld:
         publishers = Publishers(self.live, self.campaigns, self.summary)
         zone = ZoneInfo("UTC")
         board = Board(publishers, Book(self.ledger, zone), zone, self.clock)
-        self.projector = Projector(
-            self.truth, self.ledger, self.lease, board, self.clock, tick_s=0
-        )
+        self.projector = Projector(self.truth, self.ledger, self.lease, board, self.clock)
+        self.projector._tick_s = 0
         self.run: asyncio.Future[None] | None = None
         self._batches = 0
 

@@ -16,15 +16,29 @@ from callboard.delivery import application as built
 from callboard.delivery.api.context import Context
 from callboard.delivery.auth import ApiKey, Gate, hash_key
 from callboard.delivery.board import BoardReads
+from callboard.delivery.cached import CachedReads
 from callboard.delivery.fast import FastReads
 from callboard.delivery.guard import Limits
+from callboard.delivery.known import Known
 from callboard.delivery.replica import Replica
 from callboard.domain.buckets import Bucket
 from callboard.domain.calls import shown_call
+from callboard.domain.queries import CallPage, CallQuery
 from callboard.domain.stream import Delta, Head, Position, Snapshot
 from callboard.errors import CampaignNotFound, ViewsUnavailable
+from callboard.keyspaces import table
 
-__all__ = ["READ_KEY", "WRITE_KEY", "ReadsDesk", "Said", "Truth", "ask", "board"]
+__all__ = [
+    "READ_KEY",
+    "WRITE_KEY",
+    "ReadsDesk",
+    "Said",
+    "Straight",
+    "Truth",
+    "api",
+    "ask",
+    "board",
+]
 
 READ_KEY, WRITE_KEY = "key-of-a-reader", "key-of-a-writer"
 
@@ -78,14 +92,39 @@ class Truth:
 
         return None, each()
 
-    async def days(self, first: str, last: str, campaign_id: str | None) -> list[Document]:
-        """Return daily figures."""
+    async def campaign_document(
+        self, campaign_id: str, after: int = 0
+    ) -> tuple[Document | None, int]:
+        """Return a campaign document and as of when."""
+        return next((d for d in self.documents if d["_id"] == campaign_id), None), after
+
+    async def page(self, query: CallQuery, after: int = 0) -> CallPage:
+        """Return the first calls."""
+        self.asked.append("page")
+        return CallPage(self.calls[: query.limit], None, after)
+
+    async def call(self, sid: str, after: int = 0) -> tuple[Document | None, int]:
+        """Return a call and as of when."""
+        return next((call for call in self.calls if call["_id"] == sid), None), after
+
+    async def days(
+        self, first: str, last: str, campaign_id: str | None, after: int = 0
+    ) -> tuple[list[Document], int]:
+        """Return daily figures and as of when."""
         self.asked.append((first, last, campaign_id))
-        return [
+        found = [
             counted
             for bucket, counted in self.counted.items()
             if bucket.day is not None and first <= bucket.day <= last
         ]
+        return found, after
+
+    async def durations(
+        self, first: str, last: str, campaign_id: str | None, after: int = 0
+    ) -> tuple[list[Document], int]:
+        """Return how long calls lasted and as of when."""
+        self.asked.append((first, last, campaign_id))
+        return [{"seconds": {"7": 1}}], after
 
     async def campaign_figures(self) -> dict[str, Document]:
         """Return every campaign's counters."""
@@ -96,6 +135,21 @@ class Truth:
         return {bucket: self.counted[bucket] for bucket in buckets if bucket in self.counted}
 
 
+class Straight(CachedReads):
+    """Reads that are told to be cached, and go to MongoDB."""
+
+    def __init__(self) -> None:
+        async def newest() -> int:
+            return 1
+
+        super().__init__(None, table({}), lambda: True, newest)
+
+    @property
+    def enabled(self) -> bool:
+        """Views are served."""
+        return True
+
+
 class ReadsDesk:
     """Reads over three replicas that tests fill by hand."""
 
@@ -104,7 +158,7 @@ class ReadsDesk:
         self.truth = Truth()
         names = ("live", "campaign", "summary")
         self.replicas = {name: Replica(name, Still(), clock, 10) for name in names}
-        self.reads = BoardReads(self.replicas, self.truth, ZoneInfo("UTC"), clock)
+        self.reads = BoardReads(self.replicas, self.truth, ZoneInfo("UTC"), clock, Straight())
 
     def vouch(self, name: str, items: dict[str, Document], offset: int = 1) -> None:
         """Fill a replica; from now on somebody stands behind it."""
@@ -116,8 +170,7 @@ class ReadsDesk:
         self.vouch("live", {call["_id"]: shown_call(call) for call in calls}, offset)
 
 
-def board(desk: ReadsDesk, limits: Limits, *, fast: bool = True) -> ASGIApp:
-    """Return the application before a desk, with or without its fast path."""
+def _context(desk: ReadsDesk) -> Context:
     gate = Gate(
         [
             ApiKey("reader", frozenset({"read"}), hash_key(READ_KEY)),
@@ -131,11 +184,23 @@ def board(desk: ReadsDesk, limits: Limits, *, fast: bool = True) -> ASGIApp:
     async def ready() -> dict[str, str]:
         return {}
 
-    nothing: Any = None  # no route that reads MongoDB's records is asked
-    context = Context(desk.reads, nothing, gate, desk.clock, "UTC", False, ready, lambda: b"")
-    path = FastReads if fast else lambda app, _reads, _clock: app
+    records: Any = desk.truth  # nothing is written
+    known = Known(desk.clock)
+    return Context(desk.reads, known, records, gate, desk.clock, "UTC", False, ready, lambda: b"")
+
+
+def api(desk: ReadsDesk) -> ASGIApp:
+    """Return the routes alone."""
+    return built.api_of(_context(desk))
+
+
+def board(desk: ReadsDesk, limits: Limits, *, fast: bool = True) -> ASGIApp:
+    """Return the application before a desk, with or without its fast path."""
+    context = _context(desk)
+    path = FastReads if fast else lambda app, *_: app
     with mock.patch.object(built, "FastReads", path):
-        return built.application(context, socketio.AsyncServer(async_mode="asgi"), [], limits)
+        server = socketio.AsyncServer(async_mode="asgi")
+        return built.application(built.api_of(context), context, server, [], limits)
 
 
 class Said(NamedTuple):

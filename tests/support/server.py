@@ -49,6 +49,8 @@ class LocalServer:
             "twilio_auth_token": SecretStr(TOKEN),
             "elevenlabs_webhook_secret": SecretStr(SECRET),
             "api_keys": SecretStr(f"tests:admin:{ADMIN_KEY},screen:read:{READ_KEY}"),
+            # Who waits for something asks as often as the machine can.
+            "requests_per_s": 0.0,
         }
         return settings.model_copy(update=values | self._overrides)
 

@@ -11,6 +11,7 @@ from support.reads_desk import ReadsDesk
 from callboard.delivery.board import TICK_S
 from callboard.delivery.conditional import Answer
 from callboard.domain.buckets import Bucket
+from callboard.domain.calls import shown_call
 from callboard.domain.figures import empty_counters
 from callboard.domain.metrics import campaign_status
 from callboard.errors import CampaignNotFound
@@ -135,7 +136,7 @@ async def test_longer_periods_are_summed_from_days(period: str, first: str, last
     shown = orjson.loads(answer.body)
     assert desk.truth.asked == [(first, last, None)]
     assert (shown["summary"]["totalCalls"], shown["summary"]["activeCalls"]) == (2, 1)
-    assert (shown["period"], answer.cache) == (period, "MISS")
+    assert (shown["period"], answer.cache) == (period, "BYPASS")
     assert (await desk.reads.summary_of(period)).tag == answer.tag
 
 
@@ -198,3 +199,20 @@ async def test_a_tag_of_all_campaigns_stays_while_the_body_does() -> None:
         answers.append(await desk.reads.campaign_list())
     assert answers[0] is not answers[1]
     assert (answers[0].body, answers[0].tag) == (answers[1].body, answers[1].tag)
+
+
+async def test_a_call_that_goes_on_is_the_replicas_and_one_that_is_over_is_not() -> None:
+    desk = ReadsDesk()
+    desk.live(a_call(1))
+    found = desk.reads.kept_call(sid(1))
+    assert found is not None
+    assert (found.cache, found.body) == ("HIT", orjson.dumps(shown_call(a_call(1))))
+    assert desk.reads.kept_call(sid(1)) is found  # tagged once
+    assert desk.reads.kept_call(sid(2)) is None
+    desk.live(a_call(1, contactName="Ada"), offset=2)
+    changed = desk.reads.kept_call(sid(1))
+    assert changed is not None
+    assert orjson.loads(changed.body)["contactName"] == "Ada"
+    assert changed.tag != found.tag
+    desk.replicas["live"]._vouched = False
+    assert desk.reads.kept_call(sid(1)) is None

@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from support.builders import AT
+from support.reads_desk import Straight
 from support.simloop import SimClock, SimLoop, simulated
 from support.wires import WireClient
 
@@ -30,7 +31,7 @@ class Site:
             for name in ("live", "campaign", "summary")
         }
         replicas["live"]._take(Snapshot({}, Position(1, 0), AT))
-        reads = BoardReads(replicas, None, ZoneInfo("UTC"), clock)  # type: ignore[arg-type]  # never asked
+        reads = BoardReads(replicas, None, ZoneInfo("UTC"), clock, Straight())  # type: ignore[arg-type]  # never asked
         self.key = ApiKey("screen", frozenset({"read"}), hash_key(KEY))
         self.gate = Gate([self.key], b"secret", clock, enabled=True)
         self.sockets = Sockets(reads, self.gate, Limits(clock), [], clock)

@@ -1,11 +1,9 @@
 """Services start in order, stop in reverse, restart within a budget, and never stop for ever."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 from support.builders import START, settle, until
 
@@ -17,13 +15,9 @@ AT_ONCE_S = 0.0
 
 
 @pytest.fixture(autouse=True)
-def fresh_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let nothing another test configured swallow what is logged."""
-    structlog.reset_defaults()
-    monkeypatch.setattr(lifecycle_module, "_log", structlog.get_logger())
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restart without a pause."""
     monkeypatch.setattr(lifecycle_module, "_RESTART_PAUSE_S", 0)
-    yield
-    structlog.reset_defaults()
 
 
 class Part:

@@ -1,8 +1,6 @@
 """Logs: phone numbers are masked, and each line is one JSON object where nobody reads along."""
 
 import json
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,17 +9,6 @@ import structlog
 from callboard.observe.logs import configure_logs, mask_numbers
 
 NUMBER = "+14155550142"
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Give the process its own logging back."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def logged(capsys: pytest.CaptureFixture[str], **values: Any) -> dict[str, Any]:

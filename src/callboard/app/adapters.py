@@ -12,11 +12,14 @@ from callboard.app.timeline import CallTimeline
 from callboard.clock import Clock
 from callboard.domain.buckets import Bucket
 from callboard.domain.changes import ChangeBatch, ClusterTime
-from callboard.domain.queries import CallQuery
+from callboard.domain.contacts import Contact, shown_contact
+from callboard.domain.queries import CallPage, CallQuery
 from callboard.store.changes import read_changes
+from callboard.store.contacts import Contacts, cursor_of
 from callboard.store.database import MongoDatabase, prepare
 from callboard.store.figures import FigureStore
 from callboard.store.reads import Calls, Campaigns
+from callboard.store.snapshots import newest_commit
 from callboard.store.timeline import Timelines
 
 __all__ = ["ProjectionSource", "StoreReads"]
@@ -67,19 +70,21 @@ class StoreReads:
     """What delivery reads and writes of MongoDB."""
 
     def __init__(self, database: MongoDatabase, figures: FigureStore, clock: Clock) -> None:
+        self._database = database
         self._calls = Calls(database)
         self._campaigns = Campaigns(database)
+        self._contacts = Contacts(database)
         self._timeline = CallTimeline(self._calls, Timelines(database))
         self._figures = figures
         self._clock = clock
 
-    async def page(self, query: CallQuery) -> tuple[list[Document], str | None]:
-        """Return one page of calls and the cursor of the next."""
-        return await self._calls.page(query)
+    async def page(self, query: CallQuery, after: int = 0) -> CallPage:
+        """Return one page of calls."""
+        return await self._calls.page(query, after)
 
-    async def call(self, sid: str) -> Document:
-        """Return a call."""
-        return await self._calls.one(sid)
+    async def call(self, sid: str, after: int = 0) -> tuple[Document | None, int]:
+        """Return a call and as of when."""
+        return await self._calls.find(sid, after)
 
     async def timeline(self, sid: str) -> Document:
         """Return a call's events, oldest first."""
@@ -97,17 +102,64 @@ class StoreReads:
         """Return every campaign document."""
         return await self._campaigns.snapshot()
 
-    async def create_campaign(self, campaign_id: str, fields: Mapping[str, Any]) -> None:
+    async def campaign_document(
+        self, campaign_id: str, after: int = 0
+    ) -> tuple[Document | None, int]:
+        """Return a campaign document and as of when."""
+        return await self._campaigns.find(campaign_id, after)
+
+    async def create_campaign(
+        self, campaign_id: str, fields: Mapping[str, Any]
+    ) -> tuple[Document, int]:
         """Store a new campaign."""
-        await self._campaigns.create(campaign_id, fields, self._clock.now())
+        return await self._campaigns.create(campaign_id, fields, self._clock.now())
 
-    async def change_campaign(self, campaign_id: str, fields: Mapping[str, Any]) -> None:
+    async def change_campaign(
+        self, campaign_id: str, fields: Mapping[str, Any]
+    ) -> tuple[Document, int]:
         """Change a campaign."""
-        await self._campaigns.change(campaign_id, fields, self._clock.now())
+        return await self._campaigns.change(campaign_id, fields, self._clock.now())
 
-    async def days(self, first: str, last: str, campaign_id: str | None) -> list[Document]:
-        """Return daily figures."""
-        return await self._figures.days(first, last, campaign_id)
+    async def contacts(
+        self, campaign_id: str, limit: int, before: str | None, after: int = 0
+    ) -> tuple[Document | None, int]:
+        """Return a page of a campaign's contacts, None if there is no such campaign."""
+        campaign, known_as_of = await self._campaigns.find(campaign_id, after)
+        found, as_of = await self._contacts.page(campaign_id, limit + 1, before, after)
+        if campaign is None and not found:
+            return None, min(known_as_of, as_of)
+        page = found[:limit]
+        total = campaign.get("totalContacts") if campaign is not None else None
+        shown = {
+            "contacts": [shown_contact(contact) for contact in page],
+            "next": cursor_of(page[-1]) if len(found) > limit else None,
+            "total": total if isinstance(total, int) else None,
+        }
+        return shown, min(known_as_of, as_of)
+
+    async def write_contacts(self, contacts: Sequence[Contact]) -> tuple[int, int]:
+        """Add contacts or change them; return how many of each, when they are durable."""
+        return await self._contacts.write(contacts, self._clock.now())
+
+    async def tell_contacts(self, campaign_id: str) -> tuple[Document, int]:
+        """Write down how many contacts a campaign has; return it and the commit time."""
+        return await self._contacts.tell(campaign_id, self._clock.now())
+
+    async def days(
+        self, first: str, last: str, campaign_id: str | None, after: int = 0
+    ) -> tuple[Sequence[Document], int]:
+        """Return daily figures and as of when."""
+        return await self._figures.days_as_of("daily", first, last, campaign_id, after)
+
+    async def durations(
+        self, first: str, last: str, campaign_id: str | None, after: int = 0
+    ) -> tuple[Sequence[Document], int]:
+        """Return how many calls lasted each second, and as of when."""
+        return await self._figures.days_as_of("durations", first, last, campaign_id, after)
+
+    async def newest(self) -> int:
+        """Return a commit time that contains all that was committed before it was asked for."""
+        return await newest_commit(self._database)
 
     async def campaign_figures(self) -> dict[str, Document]:
         """Return every campaign's counters."""

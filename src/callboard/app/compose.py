@@ -1,39 +1,42 @@
 """The composition root: the only place that knows every part."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
-import structlog
 from starlette.types import ASGIApp
 
 from callboard.app.adapters import StoreReads
+from callboard.app.alerts import Counted, Engines, alerting_of, require_usable
+from callboard.app.caching import rows_of
+from callboard.app.connections import Connections, connected, text_of
 from callboard.app.keys import KeyRing, first_admin_key, parse_keys
 from callboard.app.lifecycle import Background, Lifecycle, Service
-from callboard.app.metrics import Metrics
-from callboard.app.projection import checks_of, projector_of
+from callboard.app.observing import observing_of
+from callboard.app.projection import Projecting, checks_of, projector_of
 from callboard.app.schedule import Schedule
+from callboard.app.warming import Around, Warming, warming_of
 from callboard.app.web import WebServer
-from callboard.cache.transport import Transport
 from callboard.clock import Clock
 from callboard.delivery.api.context import Context
-from callboard.delivery.application import application
+from callboard.delivery.application import api_of, application
 from callboard.delivery.auth import Gate
 from callboard.delivery.board import BoardReads
 from callboard.delivery.guard import Limits
+from callboard.delivery.known import Known
 from callboard.delivery.problems import refusal
 from callboard.delivery.replica import Replica
 from callboard.delivery.sockets import Sockets
+from callboard.delivery.within import Within
 from callboard.domain.stale import StaleRule
 from callboard.domain.webhooks import InboxEntry
-from callboard.embedded.folder import DataFolder
-from callboard.embedded.mongod import EmbeddedMongo
-from callboard.embedded.valkey import EmbeddedValkey
 from callboard.ingest.accept import ElevenLabsAcceptor, Inbox, TwilioAcceptor, TwilioKeys
 from callboard.ingest.batcher import Batcher
 from callboard.ingest.joiner import Joiner
 from callboard.ingest.routes import BodyLimits, WebhookRoutes
-from callboard.keyspaces import VIEWS
+from callboard.keyspaces import LIVE, VIEWS
+from callboard.projection.projector import Projector
 from callboard.projection.watch import StaleWatch
 from callboard.settings import Settings
 from callboard.store import database as mongo
@@ -42,31 +45,13 @@ from callboard.store.facts import FactStore
 from callboard.store.figures import FigureStore
 from callboard.store.orphans import Orphans
 from callboard.store.stale import OpenCalls
-from callboard.views import connection as redis
+from callboard.store.warming import LearnedHabits
 from callboard.views.reader import ViewReader
 
 __all__ = ["Server"]
 
-_log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class _Connections:
-    """The drivers' connections, closed after everybody who uses them."""
-
-    database: mongo.MongoDatabase
-    client: redis.RedisClient
-    writer: Transport
-    name: str = "connections"
-
-    async def start(self) -> None:
-        """They are open already."""
-
-    async def stop(self) -> None:
-        """Close them."""
-        await self.writer.close()
-        await self.client.aclose()
-        await self.database.client.close()
+Runs = dict[str, Callable[[], Awaitable[None]]]
+"""What goes on in the background, by name."""
 
 
 @dataclass
@@ -99,66 +84,105 @@ class Server:
             Unavailable: an engine of theirs does not answer.
         """
         self.settings.require_safe_for(self.host)
+        require_usable(self.settings)
+        rows_of(self.settings)
         self._web = WebServer(self.host, self.port, else_any=self.else_any_port)
         self._web.bind()
         try:
-            connections = await self._engines()
+            connections = await connected(self.settings, self.clock, self._run)
             await self._services(self._web, connections)
         except BaseException:
             await self.stop()
             raise
 
-    async def _engines(self) -> _Connections:
-        """Start or find MongoDB and Redis."""
-        settings = self.settings
-        embedded: list[Service] = []
-        embedded_mongo = embedded_valkey = None
-        if settings.mongodb_url is None:
-            embedded_mongo = EmbeddedMongo(settings.data_dir, self.clock)
-            embedded.append(embedded_mongo)
-        if settings.redis_url is None:
-            embedded_valkey = EmbeddedValkey(settings.data_dir, self.clock)
-            embedded.append(embedded_valkey)
-        if embedded:
-            await self._run([DataFolder(settings.data_dir), *embedded])
-            names = [service.name for service in embedded]
-            _log.info("engines.started", engines=names, data=str(settings.data_dir.resolve()))
-        mongo_url = embedded_mongo.url if embedded_mongo else _secret(settings.mongodb_url)
-        database = mongo.connect(mongo_url)
-        await mongo.prepare(
-            database,
-            {
-                "webhooks": ("receivedAt", settings.webhooks_kept_days),
-                "calls": ("startTime", settings.calls_kept_days),
-            },
-        )
-        if embedded_valkey:
-            url, password = embedded_valkey.url, embedded_valkey.password
-        else:
-            url, password = _secret(settings.redis_url), _secret(settings.redis_password)
-        client = await redis.connect(url, password or None)
-        writer = await redis.connect_writer(url, password or None)
-        connections = _Connections(database, client, writer)
-        await self._run([connections])
-        return connections
-
-    async def _services(self, web: WebServer, connections: _Connections) -> None:
+    async def _services(self, web: WebServer, connections: Connections) -> None:
         """Build the pipe from its end to its beginning, and start it in that order."""
         settings, clock, zone = self.settings, self.clock, self.settings.zone
-        database, client = connections.database, connections.client
-        figures = FigureStore(database, zone)
-        projector = projector_of(settings, clock, database, connections.writer)
+        database, caching = connections.database, connections.caching
+        projecting = self._projecting(connections)
+        projector, checks, replicas = projecting
+        truth = StoreReads(database, FigureStore(database, zone), clock)
+        cached = caching.reads(lambda: replicas[LIVE.name].vouched, truth.newest)
+        reads = BoardReads(replicas, truth, zone, clock, cached)
+        gate, ring, secret = await self._gate(database)
+        limits = Limits(clock, requests_per_s=settings.requests_per_s, proxies=settings.proxies)
+        sockets = Sockets(reads, gate, limits, settings.origins, clock)
+        observing = observing_of(settings, clock, connections, projecting, sockets)
+        has_cache = caching.cache is not None
+        counted = Counted.by(observing.traffic, connections.stats, has_cache=has_cache)
+        engines = Engines(database, connections.client)
+        alerting, alerts = alerting_of(settings, clock, engines, projecting, counted)
+        waited: list[Warming] = []
+        context = Context(
+            reads,
+            Known(clock),
+            truth,
+            gate,
+            clock,
+            settings.timezone,
+            (settings.public_url or "").startswith("https://"),
+            _readiness(replicas, database, waited),
+            observing.metrics.render,
+            alerts.payload,
+            observing.admin,
+        )
+        api = api_of(context)
+        around = _around(projecting, reads, secret)
+        habits, predicts = LearnedHabits(database), settings.predictive_warming == "on"
+        warming = await warming_of(
+            Within(api), caching.rows, habits, clock, around, predicts=predicts
+        )
+        waited.append(warming)
+        sockets.on_page = warming.opened
+        observing.complete(Within(api), warming, alerting)
+        board = application(
+            api, context, sockets.server, settings.origins, limits, told=warming.read
+        )
+        inbox, ingesting = self._ingesting(database, projector)
+        vendors = connections.traces.requests(self._webhooks(web, inbox, board))
+        web.app = observing.traffic.around(vendors)
+        runs = {
+            "projector": projector.run,
+            "invalidation": caching.run,
+            "checks": checks.run,
+            **{f"replica:{name}": replica.run for name, replica in replicas.items()},
+            "sockets": sockets.run,
+            **ingesting,
+            "alerts": alerting.run,
+            "warming": warming.run,
+            "access": lambda: ring.watch(gate),
+        }
+        background = [Background(name, run, clock, self.failed) for name, run in runs.items()]
+        schedule = Schedule(checks, zone, settings.drift_check_s)
+        await self._run([*background, schedule, web])
+
+    def _projecting(self, connections: Connections) -> Projecting:
+        """Return the projector, what checks its figures, and the copies of its views."""
+        settings, clock, database = self.settings, self.clock, connections.database
+        projector = projector_of(
+            settings,
+            clock,
+            database,
+            connections.writer,
+            connections.caching.invalidator,
+            connections.traces.figures(database, settings.zone),
+        )
         replicas = {
             space.name: Replica(
-                space.name, ViewReader(client, space), clock, settings.delta_log_length
+                space.name,
+                ViewReader(connections.client, space),
+                clock,
+                settings.delta_log_length,
             )
             for space in VIEWS
         }
-        truth = StoreReads(database, figures, clock)
-        reads = BoardReads(replicas, truth, zone, clock)
-        gate, ring = await self._gate(database)
-        limits = Limits(clock, requests_per_s=settings.requests_per_s, proxies=settings.proxies)
-        sockets = Sockets(reads, gate, limits, settings.origins, clock)
+        return projector, checks_of(projector, database, clock), replicas
+
+    def _ingesting(
+        self, database: mongo.MongoDatabase, projector: Projector
+    ) -> tuple[Inbox, Runs]:
+        """Return where webhooks go, and what must run for it."""
+        settings = self.settings
         batcher: Batcher[InboxEntry] = Batcher(
             FactStore(database).commit,
             batch_length_max=settings.batch_length_max,
@@ -166,31 +190,13 @@ class Server:
         )
         joiner = Joiner(Orphans(database))
         watch = StaleWatch(
-            OpenCalls(database), clock, _stale_rule(settings), is_leading=projector.leading.is_set
+            OpenCalls(database),
+            self.clock,
+            _stale_rule(settings),
+            is_leading=projector.leading.is_set,
         )
-        secure = (settings.public_url or "").startswith("https://")
-        ready = _readiness(replicas, database)
-        checks = checks_of(projector, database, clock)
-        metrics = Metrics(projector, checks, replicas, sockets.figures, clock)
-        context = Context(
-            reads, truth, gate, clock, settings.timezone, secure, ready, metrics.render
-        )
-        inbox = Inbox(batcher.submit, batcher.submit_all, joiner)
-        board = application(context, sockets.server, settings.origins, limits)
-        web.app = self._webhooks(web, inbox, board)
-        runs = {
-            "projector": projector.run,
-            "checks": checks.run,
-            **{f"replica:{name}": replica.run for name, replica in replicas.items()},
-            "sockets": sockets.run,
-            "batcher": batcher.run,
-            "joiner": joiner.run,
-            "watch": watch.run,
-            "access": lambda: ring.watch(gate),
-        }
-        background = [Background(name, run, clock, self.failed) for name, run in runs.items()]
-        schedule = Schedule(checks, zone, settings.drift_check_s)
-        await self._run([*background, schedule, web])
+        runs: Runs = {"batcher": batcher.run, "joiner": joiner.run, "watch": watch.run}
+        return Inbox(batcher.submit, batcher.submit_all, joiner), runs
 
     def _webhooks(self, web: WebServer, inbox: Inbox, otherwise: ASGIApp) -> WebhookRoutes:
         """Return the vendors' routes, in front of the web application."""
@@ -199,7 +205,7 @@ class Server:
         twilio = TwilioAcceptor(
             inbox,
             clock,
-            keys=TwilioKeys(_secret(settings.twilio_auth_token) or None, settings.shared_keys),
+            keys=TwilioKeys(text_of(settings.twilio_auth_token) or None, settings.shared_keys),
             check_signatures=check_signatures,
             public_url=lambda: settings.public_url or web.url,
         )
@@ -216,17 +222,20 @@ class Server:
         )
         return WebhookRoutes(twilio, elevenlabs, limits, refuse=refusal, otherwise=otherwise)
 
-    async def _gate(self, database: mongo.MongoDatabase) -> tuple[Gate, KeyRing]:
-        """Return who may come in; makes the first admin key when the settings name nobody."""
+    async def _gate(self, database: mongo.MongoDatabase) -> tuple[Gate, KeyRing, bytes]:
+        """Return who may come in, and the secret of their sessions.
+
+        Makes the first admin key when the settings name nobody.
+        """
         access = AccessStore(database)
         enabled = self.settings.auth == "on"
-        named = parse_keys(_secret(self.settings.api_keys))
+        named = parse_keys(text_of(self.settings.api_keys))
         if enabled and not named:
             _, self.made_key = await first_admin_key(access)
         ring = KeyRing(access, named)
         secret = await access.session_secret()
         gate = Gate(await ring.keys(), secret, self.clock, enabled=enabled, redeem=ring.redeem)
-        return gate, ring
+        return gate, ring, secret
 
     async def _run(self, services: list[Service]) -> None:
         lifecycle = Lifecycle(services, drain_s=self.settings.drain_s)
@@ -240,7 +249,7 @@ class Server:
 
 
 def _readiness(
-    replicas: Mapping[str, Replica], database: mongo.MongoDatabase
+    replicas: Mapping[str, Replica], database: mongo.MongoDatabase, waited: Sequence[Warming]
 ) -> Callable[[], Awaitable[dict[str, str]]]:
     """Return a look at what is not ready, and why."""
 
@@ -252,9 +261,24 @@ def _readiness(
         }
         if not await mongo.answers(database):
             missing["mongodb"] = "it does not answer"
+        if not all(warming.is_ready for warming in waited):
+            missing["warming"] = "what the first visitors need is being loaded"
         return missing
 
     return look
+
+
+def _around(projecting: Projecting, reads: BoardReads, secret: bytes) -> Around:
+    """Return what warming needs to know of the process."""
+    projector, _, replicas = projecting
+    return Around(
+        replicas,
+        projector.leading.is_set,
+        people_waiting=lambda: reads.cached.waiting,
+        today=lambda: date.fromisoformat(reads.today()),
+        secret=secret,
+        keeps=reads.cached.enabled,
+    )
 
 
 def _stale_rule(settings: Settings) -> StaleRule:
@@ -265,9 +289,3 @@ def _stale_rule(settings: Settings) -> StaleRule:
         unconfirmed_ringing_s=settings.unconfirmed_ringing_s,
         unconfirmed_s=settings.unconfirmed_s,
     )
-
-
-def _secret(value: object) -> str:
-    """Return a secret's text, empty when it is unset."""
-    read = getattr(value, "get_secret_value", None)
-    return read() if read is not None else ""

@@ -4,15 +4,18 @@ import os
 import random
 import secrets
 import socket
+from collections.abc import Mapping
 from datetime import timedelta
 
 from callboard.app.adapters import ProjectionSource
 from callboard.cache.transport import Transport
 from callboard.clock import Clock
+from callboard.delivery.replica import Replica
 from callboard.keyspaces import CAMPAIGNS, LIVE, SUMMARY
 from callboard.projection.board import Board, Publishers
 from callboard.projection.book import Book
 from callboard.projection.checks import Checks
+from callboard.projection.ports import Invalidation
 from callboard.projection.projector import Projector
 from callboard.settings import Settings
 from callboard.store import database as mongo
@@ -21,7 +24,10 @@ from callboard.store.leader import Lease
 from callboard.store.reaggregation import Reaggregations
 from callboard.views.publisher import Publisher
 
-__all__ = ["checks_of", "projector_of"]
+__all__ = ["Projecting", "checks_of", "projector_of"]
+
+Projecting = tuple[Projector, Checks, Mapping[str, Replica]]
+"""The projector, what checks its figures, and this process' copies of its views."""
 
 
 def projector_of(
@@ -29,17 +35,24 @@ def projector_of(
     clock: Clock,
     database: mongo.MongoDatabase,
     writer: Transport,
+    invalidation: Invalidation | None = None,
+    figures: FigureStore | None = None,
 ) -> Projector:
-    """Return a projector with its pens and its claim to lead; `run` it."""
+    """Return a projector with its pens and its claim to lead; `run` it.
+
+    `invalidation` is told what has changed; None: nothing is cached. `figures` are the stored
+    figures as it writes them.
+    """
     publishers = Publishers(
         Publisher(writer, LIVE), Publisher(writer, CAMPAIGNS), Publisher(writer, SUMMARY)
     )
     days = settings.calls_kept_days
     kept = timedelta(days=days) if days is not None else None
-    figures = FigureStore(database, settings.zone)
+    figures = figures or FigureStore(database, settings.zone)
     board = Board(publishers, Book(figures, settings.zone), settings.zone, clock, kept)
     lease = Lease(database, _owner(), settings.lease_ms)
-    return Projector(ProjectionSource(database, clock), figures, lease, board, clock)
+    source = ProjectionSource(database, clock)
+    return Projector(source, figures, lease, board, clock, invalidation)
 
 
 def checks_of(projector: Projector, database: mongo.MongoDatabase, clock: Clock) -> Checks:

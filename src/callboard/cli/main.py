@@ -5,13 +5,18 @@ import sys
 import click
 
 from callboard import __version__
+from callboard.cli.alerts import alerts
+from callboard.cli.contacts import contacts
 from callboard.cli.demo import demo
+from callboard.cli.doctor import doctor
 from callboard.cli.keys import keys, link
+from callboard.cli.keyspaces import keyspaces
 from callboard.cli.reaggregate import reaggregate
 from callboard.cli.replay import replay
 from callboard.cli.serve import serve
 from callboard.cli.settings import settings
 from callboard.cli.simulate import simulate
+from callboard.cli.stats import stats
 from callboard.errors import ConfigurationError, Unavailable
 
 __all__ = ["main"]
@@ -25,7 +30,21 @@ def root() -> None:
     """What your AI phone campaigns are doing now."""
 
 
-for command in (serve, demo, simulate, keys, link, replay, reaggregate, settings):
+for command in (
+    serve,
+    demo,
+    simulate,
+    keys,
+    link,
+    replay,
+    reaggregate,
+    settings,
+    keyspaces,
+    contacts,
+    doctor,
+    alerts,
+    stats,
+):
     root.add_command(command)
 
 

@@ -10,25 +10,30 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from callboard import __version__
-from callboard.delivery.api import calls, campaigns, dashboard, docs, health, session
+from callboard.delivery.api import (
+    admin,
+    alerts,
+    calls,
+    campaigns,
+    contacts,
+    dashboard,
+    docs,
+    health,
+    session,
+)
 from callboard.delivery.api.context import Context, no_unknown_parameters
-from callboard.delivery.fast import FastReads
+from callboard.delivery.fast import FastReads, Told
 from callboard.delivery.guard import Guard, Limits
 from callboard.delivery.headers import SecurityHeaders
 from callboard.delivery.methods import Methods
 from callboard.delivery.page import page_routes
 from callboard.delivery.problems import EXCEPTION_HANDLERS
 
-__all__ = ["application"]
+__all__ = ["api_of", "application"]
 
 
-def application(
-    context: Context,
-    sockets: socketio.AsyncServer,
-    origins: Sequence[str],
-    limits: Limits,
-) -> ASGIApp:
-    """Return the ASGI application; `origins` are those of other sites that may read us."""
+def api_of(context: Context) -> ASGIApp:
+    """Return the routes of the API and the page, before which nobody stands yet."""
     api = FastAPI(
         title="callboard",
         version=__version__,
@@ -39,11 +44,26 @@ def application(
         dependencies=[Depends(no_unknown_parameters)],
     )
     api.state.context = context
-    for module in (calls, campaigns, dashboard, session, health, docs):
+    for module in (calls, campaigns, contacts, dashboard, alerts, session, admin, health, docs):
         api.include_router(module.router)
     api.router.routes.append(Route(docs.STYLE_PATH, docs.style, methods=["GET"]))
     api.router.routes.extend(page_routes())
-    reads: Any = FastReads(Methods(api), context.reads, context.clock)
+    return Methods(api)
+
+
+def application(
+    api: ASGIApp,
+    context: Context,
+    sockets: socketio.AsyncServer,
+    origins: Sequence[str],
+    limits: Limits,
+    told: Told | None = None,
+) -> ASGIApp:
+    """Return the ASGI application; `origins` are those of other sites that may read us.
+
+    `told` takes in who has read what.
+    """
+    reads: Any = FastReads(api, context.reads, context.known, context.clock, told)
     wrapped: Any = Guard(reads, context.gate, limits, origins)
     if origins:
         wrapped = CORSMiddleware(

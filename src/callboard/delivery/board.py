@@ -4,17 +4,20 @@ One method per thing people ask for, each answering body, tag and where it came 
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
 
+from callboard.cache import Loaded
 from callboard.clock import Clock, isoformat_z
+from callboard.delivery.cached import CachedReads, Wanted
 from callboard.delivery.conditional import Answer, content_tag, position_tag, read_through
 from callboard.delivery.replica import Replica
+from callboard.delivery.truth import Truth
 from callboard.domain.buckets import Bucket, day_of
-from callboard.domain.calls import shown_call
+from callboard.domain.calls import jsonable, shown_call
 from callboard.domain.metrics import campaign_status, summary, total_of
 from callboard.domain.stream import Position
 from callboard.errors import CampaignNotFound, ViewsUnavailable
@@ -26,7 +29,7 @@ __all__ = [
     "SUMMARY_MAX_AGE_S",
     "TICK_S",
     "BoardReads",
-    "Truth",
+    "details_body",
 ]
 
 SUMMARY_MAX_AGE_S = 60
@@ -47,28 +50,6 @@ _PERIOD_DAYS = {"yesterday": (1, 1), "7d": (6, 0), "30d": (29, 0)}
 """First and last day of a period, in days back from today; both included."""
 
 
-class Truth(Protocol):
-    """MongoDB, for what no view holds and for when nobody vouches for one."""
-
-    async def active_calls(self) -> list[Document]:
-        """Return the calls alive now."""
-
-    async def campaign(self, campaign_id: str) -> Document:
-        """Return a campaign document; raises CampaignNotFound."""
-
-    async def campaigns(self) -> tuple[Any, AsyncIterator[Document]]:
-        """Return every campaign document."""
-
-    async def days(self, first: str, last: str, campaign_id: str | None) -> list[Document]:
-        """Return daily figures, oldest first."""
-
-    async def campaign_figures(self) -> dict[str, Document]:
-        """Return every campaign's all-time counters."""
-
-    async def figures(self, buckets: Sequence[Bucket]) -> dict[Bucket, Document]:
-        """Return stored figures by bucket."""
-
-
 class _Kept(NamedTuple):
     """A body of a view."""
 
@@ -82,14 +63,24 @@ class BoardReads:
     """Reads of the board. `kept_…` look in memory alone, and find nothing if nobody vouches."""
 
     def __init__(
-        self, replicas: Mapping[str, Replica], truth: Truth, zone: ZoneInfo, clock: Clock
+        self,
+        replicas: Mapping[str, Replica],
+        truth: Truth,
+        zone: ZoneInfo,
+        clock: Clock,
+        cached: CachedReads,
     ) -> None:
         self.live = replicas["live"]
         self.campaigns = replicas["campaign"]
         self.summary = replicas["summary"]
+        self.cached = cached
         self._truth = truth
         self._zone = zone
         self._clock = clock
+        self._written = 0
+        """Up to which commit this process has written campaigns: its views must have got there."""
+        self._calls: dict[str, tuple[Document, Answer]] = {}
+        self._details: dict[str, tuple[Answer, Answer | None, Answer]] = {}
         self._kept: dict[tuple[str, str | None], _Kept] = {}
         self._newest: dict[str, Position] = {}
         """Where each view stood for who asked for the newest: nobody is shown less later."""
@@ -121,6 +112,23 @@ class BoardReads:
             lambda: orjson.dumps(self.active_payload(campaign_id)),
         )
 
+    def kept_call(self, sid: str) -> Answer | None:
+        """Return one call of the replica: a call that goes on changes too often to be cached."""
+        if not self.live.vouched or not self.cached.enabled:
+            return None
+        call = self.live.items.get(sid)
+        if call is None:
+            return None
+        kept = self._calls.get(sid)
+        if kept is not None and kept[0] is call:
+            return kept[1]
+        if len(self._calls) >= _KEPT_MAX:
+            self._calls.clear()
+        body = orjson.dumps(call)
+        answer = Answer(body, content_tag(body), "HIT")
+        self._calls[sid] = call, answer
+        return answer
+
     async def active(self, campaign_id: str | None) -> Answer:
         """Return the live calls."""
         if (kept := self.kept_active(campaign_id)) is not None:
@@ -129,17 +137,24 @@ class BoardReads:
         calls = [call for call in found if campaign_id in (None, call["campaignId"])]
         return read_through(_active(calls, isoformat_z(self._clock.now()), None), BYPASS)
 
-    async def summary_of(self, period: str) -> Answer:
+    async def summary_of(self, period: str, *, fresh: bool = False) -> Answer:
         """Return the summary of today, yesterday, 7d or 30d."""
         if period == "today":
             return await self._today()
-        first, last = _PERIOD_DAYS[period]
-        now = self._clock.now()
-        days = await self._truth.days(
-            day_of(now, self._zone, days_back=first), day_of(now, self._zone, days_back=last), None
+        first, last = (
+            day_of(self._clock.now(), self._zone, days_back=back) for back in _PERIOD_DAYS[period]
         )
-        body = summary(total_of(days), await self._active_count())
-        return read_through({"summary": body, "period": period, "last_updated": None})
+
+        async def load(after: int) -> Loaded[bytes]:
+            days, as_of = await self._truth.days(first, last, None, after)
+            return Loaded(orjson.dumps(summary(total_of(days), 0)), as_of)
+
+        found = await self.cached.read(Wanted("period", f"|{first}|{last}", load), fresh=fresh)
+        body = orjson.loads(found.body) if found is not None else {}
+        # How many are alive now is no figure of the period, and changes all the time.
+        counted = {**body, "activeCalls": await self._active_count()}
+        answer = {"summary": counted, "period": period, "last_updated": None}
+        return read_through(answer, found.cache if found is not None else BYPASS)
 
     def today_payload(self) -> Document:
         """Return today's summary of the replica at its position."""
@@ -170,7 +185,7 @@ class BoardReads:
         return read_through(payload, BYPASS)
 
     async def _active_count(self) -> int:
-        if self.live.vouched:
+        if self.live.vouched and self.cached.enabled:
             return len(self.live.items)
         return len(await self._truth.active_calls())
 
@@ -232,11 +247,55 @@ class BoardReads:
         at = isoformat_z(self._clock.now())
         return read_through({**status, "last_updated": at, "position": None}, BYPASS)
 
+    async def campaign_details(self, campaign_id: str, *, fresh: bool = False) -> Answer:
+        """Return one campaign's status, and its own document as `details`.
+
+        Raises:
+            CampaignNotFound: no document and no call knows it.
+        """
+        status = await self.campaign(campaign_id)
+
+        async def load(after: int) -> Loaded[bytes]:
+            found, as_of = await self._truth.campaign_document(campaign_id, after)
+            return Loaded(None if found is None else details_body(found), as_of)
+
+        details = await self.cached.read(Wanted("details", campaign_id, load), fresh=fresh)
+        made = self._details.get(campaign_id)
+        if made is not None and made[0] is status and made[1] is details:
+            return made[2]
+        body = b'%b,"details":%b}' % (status.body[:-1], details.body if details else b"null")
+        kept = status.cache == "HIT" and (details is None or details.cache == "HIT")
+        said = "HIT" if kept else (details or status).cache
+        answer = Answer(body, content_tag(body), said)
+        if kept:
+            if len(self._details) >= _KEPT_MAX:
+                self._details.clear()
+            self._details[campaign_id] = status, details, answer
+        return answer
+
+    async def wrote_campaign(self, document: Document, committed: int) -> None:
+        """Write a campaign through: whoever asks this process from now on sees it."""
+        campaign_id = str(document["_id"])
+        self._written = max(self._written, committed)
+        await self.cached.put("details", campaign_id, details_body(document), committed)
+
+    @property
+    def _shows_campaigns(self) -> bool:
+        """Whether the replica has all campaigns that were written here."""
+        if not self._written:
+            return True
+        if self.campaigns.watermark.commit < self._written:
+            return False
+        self._written = 0
+        return True
+
     def _keep(
         self, name: tuple[str, str | None], replica: Replica, render: Callable[[], bytes]
     ) -> Answer | None:
         """Return the bytes of this position, rendered at most once, and once a tick."""
-        if not replica.vouched:
+        if not replica.vouched or not self.cached.enabled:
+            return None
+        if replica is self.campaigns and not self._shows_campaigns:
             return None
         kept, position = self._kept.get(name), replica.position
         if kept is not None:
@@ -257,6 +316,11 @@ class BoardReads:
 
 _KEPT_MAX = 500
 """Campaign ids come from clients: what they make us keep is bounded."""
+
+
+def details_body(document: Mapping[str, Any]) -> bytes:
+    """Return a stored campaign as JSON, whatever another program has put into it."""
+    return orjson.dumps({name: jsonable(value) for name, value in document.items()})
 
 
 def _active(calls: list[Document], at: str, position: Document | None) -> Document:

@@ -33,6 +33,7 @@ class Doorman:
         self._limits = limits
         self._asked = Limiter(_REQUESTS, clock)
         self._inside: dict[str, Principal] = {}
+        self._addresses: dict[str, str] = {}
 
     def let_in(self, sid: str, environ: Mapping[str, Any], auth: object) -> None:
         """Let a client in that may read.
@@ -46,6 +47,7 @@ class Doorman:
         address = self._limits.addresses.of(peer[0], environ.get("HTTP_X_FORWARDED_FOR", ""))
         try:
             self._inside[sid] = self._principal(header, environ.get("HTTP_COOKIE"), address)
+            self._addresses[sid] = address
         except Unauthorized as error:
             if not self._limits.told.allow(address):
                 _log.info("sockets.refused", reason=str(error))
@@ -68,7 +70,13 @@ class Doorman:
     def forget(self, sid: str) -> None:
         """Forget a client that is gone."""
         self._inside.pop(sid, None)
+        self._addresses.pop(sid, None)
         self._asked.forget(sid)
+
+    def person(self, sid: str) -> tuple[str, str]:
+        """Return who a client is, by the name of its key, and whence it came."""
+        principal = self._inside.get(sid)
+        return principal.name if principal is not None else "", self._addresses.get(sid, "")
 
     def serves(self, sid: str, connection: Connection) -> bool:
         """Tell whether a request is to be answered; else the connection has been ended."""

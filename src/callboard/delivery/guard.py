@@ -16,11 +16,15 @@ from callboard.clock import Clock
 from callboard.delivery.addresses import Addresses, Network
 from callboard.delivery.auth import ANYBODY, Gate, Principal, bearer_of
 from callboard.delivery.limits import Guesses, Limiter, Rate
+from callboard.delivery.methods import TABLES
 from callboard.delivery.problems import problem
 
-__all__ = ["PRINCIPAL", "Guard", "Limits"]
+__all__ = ["ADDRESS", "PRINCIPAL", "Guard", "Limits"]
 
 _log = structlog.get_logger(__name__)
+
+ADDRESS = "callboard.address"
+"""Where the ASGI scope says from which address a request comes."""
 
 PRINCIPAL = "callboard.principal"
 """Where the guard leaves who is asking, in the ASGI scope, for those behind it."""
@@ -97,6 +101,7 @@ class Guard:
         scope[PRINCIPAL] = asking if self._gate.enabled else ANYBODY
         peer = scope.get("client")
         address = self._limits.addresses.of(peer[0] if peer else "", headers.get("forwarded", ""))
+        scope[ADDRESS] = address
         signs_in = scope["path"] == _SIGN_IN and scope["method"] == "POST"
         answer = None
         if self._gate.enabled:
@@ -168,7 +173,10 @@ class Guard:
             return _refused(scope, 403, _FOREIGN)
         has_body = headers.get("content_length", "0") != "0" or "transfer_encoding" in headers
         kind = headers.get("content_type", "").partition(";")[0].strip().lower()
-        if has_body and kind != "application/json":
+        if has_body and scope["path"].endswith(TABLES):
+            if kind != "text/csv":
+                return _refused(scope, 415, "send a table, with 'Content-Type: text/csv'")
+        elif has_body and kind != "application/json":
             return _refused(scope, 415, "send JSON, with 'Content-Type: application/json'")
         return None
 

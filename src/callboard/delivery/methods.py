@@ -5,7 +5,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callboard.delivery.problems import problem
 
-__all__ = ["BODY_BYTES_MAX", "HEAD", "Methods"]
+__all__ = ["BODY_BYTES_MAX", "HEAD", "TABLES", "TABLE_BYTES_MAX", "Methods"]
 
 BODY_BYTES_MAX = 64 * 1024
 """The longest body of an API write; a campaign is some hundred bytes."""
@@ -13,7 +13,11 @@ BODY_BYTES_MAX = 64 * 1024
 HEAD = "callboard.head"
 """In the ASGI scope of a GET whose body nobody will see."""
 
-_TOO_LARGE = f"the body may have {BODY_BYTES_MAX} bytes"
+TABLE_BYTES_MAX = 32 << 20
+"""The longest table that is imported: 100,000 contacts of 300 bytes."""
+
+TABLES = ".csv"
+"""How paths end that take tables."""
 
 
 class Methods:
@@ -28,10 +32,16 @@ class Methods:
             await self._app(scope, receive, send)
         elif scope["method"] == "HEAD":
             await self._app({**scope, "method": "GET", HEAD: True}, receive, _without_body(send))
-        elif _length(scope) > BODY_BYTES_MAX:
-            await problem(413, _TOO_LARGE)(scope, receive, send)
         else:
-            await self._app(scope, _bounded(receive), send)
+            most = TABLE_BYTES_MAX if scope["path"].endswith(TABLES) else BODY_BYTES_MAX
+            if _length(scope) > most:
+                await problem(413, _too_large(most))(scope, receive, send)
+            else:
+                await self._app(scope, _bounded(receive, most), send)
+
+
+def _too_large(most: int) -> str:
+    return f"the body may have {most} bytes"
 
 
 def _length(scope: Scope) -> int:
@@ -42,7 +52,7 @@ def _length(scope: Scope) -> int:
     return 0
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most: int) -> Receive:
     """Return a `receive` that stops at the bound: not everybody announces a length."""
     received = 0
 
@@ -50,8 +60,8 @@ def _bounded(receive: Receive) -> Receive:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > BODY_BYTES_MAX:
-            raise HTTPException(413, _TOO_LARGE)
+        if received > most:
+            raise HTTPException(413, _too_large(most))
         return message
 
     return receive_some

@@ -37,6 +37,7 @@ __all__ = ["SocketFigures", "Sockets"]
 
 _MESSAGE_BYTES_MAX = 64 * 1024
 _CAMPAIGN_ID_LENGTH_MAX = 200
+_PAGE_LENGTH_MAX = 260
 _ROOMS_MAX = 50
 """How many campaigns one client may follow one by one."""
 _MOVES_MAX = 1_000
@@ -78,6 +79,8 @@ class Sockets:
     ) -> None:
         self._reads = reads
         self._doorman = Doorman(gate, limits, clock)
+        self.on_page: Callable[[str, str, str], None] | None = None
+        """Told who, from which address, looks at what; must not wait. None: nobody is told."""
         self._moves: deque[tuple[Position, str]] = deque(maxlen=_MOVES_MAX)
         """Deltas by which a call left a campaign, and which."""
         self._shown: dict[str, Position] = {}
@@ -227,8 +230,11 @@ class Sockets:
         if not connection.closed:
             self._greet(sid, connection)
 
-    async def _page(self, sid: str, connection: Connection, options: Any) -> None:
-        """Take note of what a person looks at; predictive warming will use it."""
+    async def _page(self, sid: str, _: Connection, options: Mapping[str, Any]) -> None:
+        """Pass on what a person looks at; what is no short text is left out."""
+        page = options.get("page")
+        if self.on_page is not None and isinstance(page, str) and len(page) <= _PAGE_LENGTH_MAX:
+            self.on_page(*self._doorman.person(sid), page)
 
     # -- subscriptions
 

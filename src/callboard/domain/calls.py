@@ -21,8 +21,10 @@ __all__ = [
     "call_key",
     "is_active",
     "is_child_leg",
+    "jsonable",
     "last_news",
     "shown_call",
+    "shows",
     "silence_flagged",
 ]
 
@@ -165,7 +167,7 @@ def shown_call(document: Mapping[str, Any]) -> dict[str, Any]:
     """
     shown = {
         # Asked here, not in a call for each of twenty fields: this runs for every change.
-        name: value if type(value := document.get(name)) in _PLAIN else _jsonable(value)
+        name: value if type(value := document.get(name)) in _PLAIN else jsonable(value)
         for name in CALL_FIELDS
     }
     shown["sid"] = call_key(document)
@@ -179,11 +181,30 @@ def shown_call(document: Mapping[str, Any]) -> dict[str, Any]:
         said = document.get(vendor)
         if isinstance(said, Mapping):
             shown[vendor] = {
-                name: value if type(value) in _PLAIN else _jsonable(_unversioned(value))
+                name: value if type(value) in _PLAIN else jsonable(_unversioned(value))
                 for name, value in said.items()
                 if name not in _INTERNAL
             }
     return shown
+
+
+def shows(path: str) -> bool:
+    """Tell whether what people are shown of a call depends on a stored path.
+
+    >>> shows("status"), shows("twilio.sipResponseCode")
+    (True, True)
+    >>> shows("twilio.state.ended"), shows("tags")
+    (False, False)
+    """
+    top, _, inner = path.partition(".")
+    if top in ("twilio", "elevenlabs"):
+        return inner.partition(".")[0] not in _INTERNAL
+    if top == "watch":
+        return not inner or inner.partition(".")[0] == "flagged"
+    return top in _SHOWN
+
+
+_SHOWN = frozenset({*CALL_FIELDS, "orphan"})
 
 
 def _unversioned(value: Any) -> Any:
@@ -196,14 +217,14 @@ _PLAIN = frozenset({str, int, float, bool, type(None)})
 """Types that are JSON already."""
 
 
-def _jsonable(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """Return a JSON value for anything MongoDB may hold."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, datetime):
         return isoformat_z(value)
     if isinstance(value, (dict, Mapping)):
-        return {str(name): _jsonable(inner) for name, inner in value.items()}
+        return {str(name): jsonable(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_jsonable(inner) for inner in value]
+        return [jsonable(inner) for inner in value]
     return value if isinstance(value, (str, int, float)) else str(value)

@@ -25,6 +25,8 @@ class Change:
     """The document as this very write left it; None for a delete."""
     at: ClusterTime
     """When it was committed."""
+    paths: frozenset[str] | None = None
+    """What an update set or removed, dotted; None: the whole document, or it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ __all__ = [
     "DIRECTIONS",
     "OUTCOMES",
     "UNKNOWN",
+    "bucket_name",
     "counters",
     "left_the_queue",
     "whole_seconds",
@@ -125,6 +126,15 @@ def left_the_queue(call: Mapping[str, Any]) -> bool:
 def whole_seconds(value: Any) -> int | None:
     """Return a duration that can be added and taken back; None for what is none."""
     return int(value) if _is_number(value) and 0 <= value < _SECONDS_MAX else None
+
+
+def bucket_name(lasted_s: int) -> str:
+    """Return the bucket a duration falls into.
+
+    >>> bucket_name(9), bucket_name(10), bucket_name(4_000)
+    ('0-10', '10-30', '180+')
+    """
+    return BUCKET_NAMES[_bucket_of(lasted_s)]
 
 
 def _bucket_of(lasted_s: int) -> int:

@@ -1,9 +1,11 @@
 """What can be asked of the calls."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
-__all__ = ["CallQuery"]
+__all__ = ["CallPage", "CallQuery"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +22,13 @@ class CallQuery:
     to_number: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+class CallPage(NamedTuple):
+    """One page of stored calls."""
+
+    calls: Sequence[Mapping[str, Any]]
+    next: str | None
+    """The cursor of the page that follows, None at the end."""
+    as_of: int
+    """The commit time it is complete up to."""

@@ -82,7 +82,9 @@ def _joined(first: Change, last: Change) -> Change:
     if first.kind == "insert" and last.after is not None:
         kind = "insert"
     before = first.before if first.before is not None else last.before
-    return Change(last.collection, kind, before, last.after, last.at)
+    known = first.paths is not None and last.paths is not None
+    paths = (first.paths or frozenset()) | (last.paths or frozenset()) if known else None
+    return Change(last.collection, kind, before, last.after, last.at, paths)
 
 
 async def breathe(number: int) -> None:

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from callboard.domain.buckets import Bucket
-from callboard.domain.changes import ChangeBatch, ClusterTime
+from callboard.domain.changes import Change, ChangeBatch, ClusterTime
 from callboard.domain.figures import Document, FigureWrite
 from callboard.domain.stream import Position, Watermark
 from callboard.projection.book import FigureReads
 
-__all__ = ["Checkpoint", "Figures", "Lease", "Source", "ViewPublisher"]
+__all__ = ["Checkpoint", "Figures", "Invalidation", "Lease", "NoCache", "Source", "ViewPublisher"]
 
 
 class Checkpoint(Protocol):
@@ -60,8 +60,12 @@ class Figures(FigureReads, Protocol):
         before: Mapping[str, Any] | None,
         after: Mapping[str, Any],
         writes: Sequence[FigureWrite],
-    ) -> None:
-        """Move figures and token together; raises LeaseLost when somebody else did."""
+    ) -> int:
+        """Move figures and token together; return the commit time.
+
+        Raises:
+            LeaseLost: somebody else moved them.
+        """
 
     async def replace_all(
         self, epoch: int, documents: Sequence[Document], folded_at: ClusterTime
@@ -118,3 +122,29 @@ class ViewPublisher(Protocol):
 
         Whatever was committed up to the watermark is in it.
         """
+
+
+class Invalidation(Protocol):
+    """Makes what is cached old when what it was made from has changed."""
+
+    async def changed(self, changes: Sequence[Change]) -> None:
+        """Take in changes of the truth; what was told returns before they count as seen."""
+
+    async def counted(self, writes: Sequence[FigureWrite], at: int) -> None:
+        """Take in figures that were written by the commit `at`."""
+
+    async def began(self, at: ClusterTime) -> None:
+        """Everything read before `at` may be old: a projector that is gone may owe its word."""
+
+
+class NoCache:
+    """Nothing is cached."""
+
+    async def changed(self, changes: Sequence[Change]) -> None:
+        """Nothing is old."""
+
+    async def counted(self, writes: Sequence[FigureWrite], at: int) -> None:
+        """Nothing is old."""
+
+    async def began(self, at: ClusterTime) -> None:
+        """Nothing is old."""

@@ -25,7 +25,15 @@ from callboard.errors import HistoryLost, LeaseLost, StoreUnavailable, ViewsUnav
 from callboard.projection.batches import Uncounted, ahead, breathe, coalesced, without_zeros
 from callboard.projection.board import Board
 from callboard.projection.fold import fold
-from callboard.projection.ports import Checkpoint, Figures, Lease, Source, ViewPublisher
+from callboard.projection.ports import (
+    Checkpoint,
+    Figures,
+    Invalidation,
+    Lease,
+    NoCache,
+    Source,
+    ViewPublisher,
+)
 from callboard.projection.recount import Recounts
 from callboard.tasks import together
 
@@ -55,10 +63,10 @@ class Projector:
         lease: Lease,
         board: Board,
         clock: Clock,
-        *,
-        tick_s: float = _TICK_S,
+        invalidation: Invalidation | None = None,
     ) -> None:
-        self._tick_s = tick_s
+        self._tick_s = _TICK_S
+        self._invalidation = invalidation or NoCache()
         self._source = source
         self._figures = figures
         self._lease = lease
@@ -159,6 +167,7 @@ class Projector:
         today = self._board.today()
         await self._book.open([today])
         self._board.restart(self._lease.epoch, today[0] or "", active, campaigns)
+        await self._invalidation.began(calls_at)
         await self._flush(*self._publishers.all())
         self._leading.set()
 
@@ -172,11 +181,16 @@ class Projector:
             async for batch in batches:
                 begun_s = self._clock.monotonic_s()
                 calls = [change for change in batch.changes if change.collection == "calls"]
-                if await self._stage_calls(calls):
-                    await self._flush(self._publishers.live)
+                # Before the batch may be committed: whoever follows after us does not tell of it.
+                told = self._invalidation.changed(batch.changes)
+                await asyncio.gather(self._show_calls(calls), told)
                 await uncounted.put(batch)
                 if batch.complete:
                     await self._pause(begun_s, self._tick_s / _LIVE_TICKS)
+
+    async def _show_calls(self, changes: Iterable[Change]) -> None:
+        if await self._stage_calls(changes):
+            await self._flush(self._publishers.live)
 
     async def _stage_calls(self, changes: Iterable[Change]) -> bool:
         """Stage the deltas of calls; tell whether there are any."""
@@ -253,9 +267,11 @@ class Projector:
 
     async def _commit(self, token: Mapping[str, Any], writes: list[FigureWrite]) -> None:
         """Move figures and token together."""
-        await self._figures.commit(self._lease.epoch, self._committed, token, writes)
+        at = await self._figures.commit(self._lease.epoch, self._committed, token, writes)
         self._committed = token
         self._committed_at_s = self._clock.monotonic_s()
+        if writes:
+            await self._invalidation.counted(writes, at)
 
     async def _keep_vouching(self) -> None:
         """Refresh the views' TTLs while nothing happens."""

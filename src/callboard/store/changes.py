@@ -48,8 +48,23 @@ _COUNTED = (
 )
 _COUNTED_OF_TWILIO = ("parentCallSid", "sipResponseCode", "price", "priceUnit")
 _COUNTED_OF_CONVERSATION = ("cost", "costUsd", "callSuccessful")
+_UPDATE = "$updateDescription"
+_PATHS = {
+    # What changed, not to what: the values are in the document after it.
+    "$concatArrays": [
+        {
+            "$map": {
+                "input": {"$objectToArray": {"$ifNull": [f"{_UPDATE}.updatedFields", {}]}},
+                "in": "$$this.k",
+            }
+        },
+        {"$ifNull": [f"{_UPDATE}.removedFields", []]},
+        {"$ifNull": [f"{_UPDATE}.truncatedArrays.field", []]},
+    ]
+}
 _PROJECTION = {
     "operationType": 1,
+    "paths": {"$cond": [{"$eq": ["$operationType", "update"]}, _PATHS, None]},
     "ns.coll": 1,
     "clusterTime": 1,
     "fullDocument": 1,
@@ -195,12 +210,14 @@ def _changes(events: list[dict[str, Any]]) -> Iterator[Change]:
             message = "the image of a change is missing: images expired or were switched off"
             raise ResumeTokenExpired(message)
         stamp: Timestamp = event["clusterTime"]
+        paths: list[str] | None = event.get("paths")
         yield Change(
             collection=event["ns"]["coll"],
             kind=kind,
             before=before if kind != "insert" else None,
             after=after if kind != "delete" else None,
             at=(stamp.time, stamp.inc),
+            paths=frozenset(paths) if paths is not None else None,
         )
 
 

@@ -21,6 +21,7 @@ from callboard.domain.figures import GONE, FigureWrite
 from callboard.errors import LeaseLost
 from callboard.store.database import MongoDatabase, MongoDocument
 from callboard.store.faults import unavailable
+from callboard.store.snapshots import commit_time, find_as_of
 
 __all__ = ["Checkpoint", "FigureStore", "snapshot_of"]
 
@@ -29,6 +30,8 @@ _SESSION = "projection:session"
 _ANALYTICS = "analytics"
 _TYPES = ["daily", "campaign", "durations", "steps"]
 _WRITES_PER_COMMAND = 1_000
+_DAYS_MAX = 1_000
+"""Local days that are read at once: more than anybody may ask for."""
 _VERSION = 2
 """Of what is counted, and how: figures of another version are folded anew."""
 
@@ -87,8 +90,8 @@ class FigureStore:
         # Only now: who dies before it leaves the name of what is still to be ended.
         await state.replace_one({"_id": _SESSION}, ours, upsert=True)
 
-    async def _transaction(self, write: Callable[[AsyncClientSession], Awaitable[None]]) -> None:
-        """Run a transaction in our session.
+    async def _transaction(self, write: Callable[[AsyncClientSession], Awaitable[None]]) -> int:
+        """Run a transaction in our session; return a commit time that contains it.
 
         Raises:
             StoreUnavailable: MongoDB does not answer.
@@ -96,10 +99,13 @@ class FigureStore:
         try:
             if self._session is None:
                 await self._take_over()
-            if self._session is not None:
-                await self._session.with_transaction(write)
+            if self._session is None:
+                return 0
+            await self._session.with_transaction(write)
         except PyMongoError as error:
             raise unavailable(error) from error
+        at = self._session.operation_time
+        return commit_time(at) if at is not None else 0
 
     async def commit(
         self,
@@ -107,8 +113,8 @@ class FigureStore:
         before: Mapping[str, Any] | None,
         after: Mapping[str, Any],
         writes: Sequence[FigureWrite],
-    ) -> None:
-        """Move the figures and the token together, exactly once.
+    ) -> int:
+        """Move the figures and the token together, exactly once; return the commit time.
 
         Raises:
             LeaseLost: the token is not at `before`, or a later epoch has been here.
@@ -126,7 +132,7 @@ class FigureStore:
                 raise LeaseLost(message)
             await self._write(writes, session)
 
-        await self._transaction(write)
+        return await self._transaction(write)
 
     async def _write(self, writes: Sequence[FigureWrite], session: AsyncClientSession) -> None:
         """Store documents as they are now."""
@@ -221,12 +227,23 @@ class FigureStore:
 
     async def days(self, first: str, last: str, campaign_id: str | None) -> list[MongoDocument]:
         """Return the daily documents from `first` to `last` (local dates), oldest first."""
-        wanted = {
-            "type": "daily",
-            "day": {"$gte": first, "$lte": last},
-            "campaignId": campaign_id,
-        }
-        return await self._find(wanted)
+        return await self._find(_range_of("daily", first, last, campaign_id))
+
+    async def days_as_of(
+        self, series: str, first: str, last: str, campaign_id: str | None, after: int
+    ) -> tuple[Sequence[MongoDocument], int]:
+        """Return a range's documents, oldest first, and the commit time they are complete up to.
+
+        `series` is `daily` or `durations`; `after` is what the answer must contain.
+        """
+        return await find_as_of(
+            self._database,
+            _ANALYTICS,
+            _range_of(series, first, last, campaign_id),
+            after=after,
+            limit=_DAYS_MAX,
+            options={"sort": {"day": 1}},
+        )
 
     async def _find(self, wanted: Mapping[str, Any]) -> list[MongoDocument]:
         """Return stored figures, days in order.
@@ -238,6 +255,11 @@ class FigureStore:
             return await self._database.analytics.find(wanted).sort("day", 1).to_list()
         except PyMongoError as error:
             raise unavailable(error) from error
+
+
+def _range_of(series: str, first: str, last: str, campaign_id: str | None) -> MongoDocument:
+    """Return the filter of one series' documents from one local day to another."""
+    return {"type": series, "day": {"$gte": first, "$lte": last}, "campaignId": campaign_id}
 
 
 def _update_of(write: FigureWrite) -> MongoDocument:

@@ -7,19 +7,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from bson import ObjectId
+from bson import ObjectId, Timestamp
+from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from callboard.domain.calls import ACTIVE_STATUSES
 from callboard.domain.changes import ClusterTime
-from callboard.domain.queries import CallQuery
+from callboard.domain.queries import CallPage, CallQuery
 from callboard.domain.stale import UNENDED_STATUSES
 from callboard.errors import CallNotFound, CampaignExists, CampaignNotFound, MalformedPayload
 from callboard.store.database import MongoDatabase, MongoDocument
 from callboard.store.faults import unavailable
 from callboard.store.figures import snapshot_of
+from callboard.store.snapshots import commit_time, find_as_of
 
-__all__ = ["Calls", "Campaigns"]
+__all__ = ["Calls", "Campaigns", "ids_of"]
 
 
 class Calls:
@@ -28,21 +30,32 @@ class Calls:
     def __init__(self, database: MongoDatabase) -> None:
         self._database = database
 
-    async def page(self, query: CallQuery) -> tuple[list[MongoDocument], str | None]:
-        """Return one page and the cursor of the next, None at the end.
+    async def page(self, query: CallQuery, after: int = 0) -> CallPage:
+        """Return one page, complete up to `after` at least.
 
         Raises:
             MalformedPayload: the cursor is not one of ours.
             StoreUnavailable: MongoDB does not answer.
         """
-        try:
-            cursor = self._database.calls.find(_filter(query))
-            cursor.sort([("startTime", -1), ("_id", -1)]).limit(query.limit + 1)
-            found = await cursor.to_list()
-        except PyMongoError as error:
-            raise unavailable(error) from error
+        found, as_of = await find_as_of(
+            self._database,
+            "calls",
+            _filter(query),
+            after=after,
+            limit=query.limit + 1,
+            options={"sort": {"startTime": -1, "_id": -1}},
+        )
         page = found[: query.limit]
-        return page, _cursor_of(page[-1]) if len(found) > query.limit else None
+        following = _cursor_of(page[-1]) if len(found) > query.limit else None
+        return CallPage(page, following, as_of)
+
+    async def find(self, sid: str, after: int = 0) -> tuple[MongoDocument | None, int]:
+        """Return a call by its SID, None when there is none, and up to when that is so."""
+        wanted = {"$or": [{"_id": sid}, {"sid": sid}]}
+        found, as_of = await find_as_of(self._database, "calls", wanted, after=after, limit=2)
+        # Two only if another program has named one call as another is called.
+        chosen = next((call for call in found if call["_id"] == sid), None)
+        return chosen or next(iter(found), None), as_of
 
     async def one(self, sid: str) -> MongoDocument:
         """Return a call by its SID.
@@ -51,12 +64,7 @@ class Calls:
             CallNotFound: there is none.
             StoreUnavailable: MongoDB does not answer.
         """
-        try:
-            found = await self._database.calls.find_one({"_id": sid})
-            if found is None:
-                found = await self._database.calls.find_one({"sid": sid})
-        except PyMongoError as error:
-            raise unavailable(error) from error
+        found, _ = await self.find(sid)
         if found is None:
             message = f"no call '{sid}'"
             raise CallNotFound(message)
@@ -104,46 +112,71 @@ class Campaigns:
         Raises:
             CampaignNotFound: there is none.
         """
-        try:
-            found = await self._database.campaigns.find_one({"_id": campaign_id})
-            if found is None and ObjectId.is_valid(campaign_id):
-                # Campaigns written by other programs often have the driver's own ids.
-                found = await self._database.campaigns.find_one({"_id": ObjectId(campaign_id)})
-        except PyMongoError as error:
-            raise unavailable(error) from error
+        found, _ = await self.find(campaign_id)
         if found is None:
             message = f"no campaign '{campaign_id}'"
             raise CampaignNotFound(message)
         return found
 
-    async def create(self, campaign_id: str, fields: Mapping[str, Any], now: datetime) -> None:
-        """Store a new campaign.
+    async def find(self, campaign_id: str, after: int = 0) -> tuple[MongoDocument | None, int]:
+        """Return a campaign by its id, None when there is none, and up to when that is so."""
+        ids = ids_of(campaign_id)
+        found, as_of = await find_as_of(
+            self._database, "campaigns", {"_id": {"$in": ids}}, after=after, limit=len(ids)
+        )
+        chosen = next((campaign for campaign in found if campaign["_id"] == campaign_id), None)
+        return chosen or next(iter(found), None), as_of
+
+    async def create(
+        self, campaign_id: str, fields: Mapping[str, Any], now: datetime
+    ) -> tuple[MongoDocument, int]:
+        """Store a new campaign; return it, and the commit time.
 
         Raises:
             CampaignExists: the id is taken.
         """
         document = {"_id": campaign_id, **fields, "createdAt": now, "updatedAt": now}
         try:
-            await self._database.campaigns.insert_one(document)
+            async with self._database.client.start_session() as session:
+                await self._database.campaigns.insert_one(document, session=session)
+                return document, commit_time(session.operation_time or Timestamp(0, 0))
         except DuplicateKeyError as error:
             message = f"campaign '{campaign_id}' exists already"
             raise CampaignExists(message) from error
         except PyMongoError as error:
             raise unavailable(error) from error
 
-    async def change(self, campaign_id: str, fields: Mapping[str, Any], now: datetime) -> None:
-        """Change some fields of a campaign.
+    async def change(
+        self, campaign_id: str, fields: Mapping[str, Any], now: datetime
+    ) -> tuple[MongoDocument, int]:
+        """Change some fields of a campaign; return it as it is then, and the commit time.
 
         Raises:
             CampaignNotFound: there is none.
         """
-        known = await self.one(campaign_id)
         try:
-            await self._database.campaigns.update_one(
-                {"_id": known["_id"]}, {"$set": {**fields, "updatedAt": now}}
-            )
+            async with self._database.client.start_session() as session:
+                changed = await self._database.campaigns.find_one_and_update(
+                    {"_id": {"$in": ids_of(campaign_id)}},
+                    {"$set": {**fields, "updatedAt": now}},
+                    sort={"_id": 1},  # a text sorts before an ObjectId: ours before theirs
+                    return_document=ReturnDocument.AFTER,
+                    session=session,
+                )
+                committed = commit_time(session.operation_time or Timestamp(0, 0))
         except PyMongoError as error:
             raise unavailable(error) from error
+        if changed is None:
+            message = f"no campaign '{campaign_id}'"
+            raise CampaignNotFound(message)
+        return changed, committed
+
+
+def ids_of(campaign_id: str) -> list[str | ObjectId]:
+    """Return what a campaign may be stored under: other programs use the driver's own ids."""
+    if ObjectId.is_valid(campaign_id):
+        return [campaign_id, ObjectId(campaign_id)]
+    return [campaign_id]
 
 
 _ACTIVE = {

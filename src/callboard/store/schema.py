@@ -55,7 +55,7 @@ INDEXES: dict[str, Sequence[IndexModel]] = {
         ),
     ],
     "campaigns": [],
-    "contacts": [],
+    "contacts": [IndexModel([("campaignId", ASCENDING), ("_id", ASCENDING)])],
     "state": [],
 }
 

@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from callboard.store.database import MongoDatabase, MongoDocument
 from callboard.store.faults import unavailable
 
-__all__ = ["commit_time", "find_as_of", "timestamp"]
+__all__ = ["commit_time", "find_as_of", "newest_commit", "timestamp"]
 
 _INCREMENT_BITS = 32
 
@@ -73,3 +73,16 @@ async def find_as_of(
     cursor = reply["cursor"]
     at = cursor.get("atClusterTime")  # missing where the collection does not exist yet
     return cursor["firstBatch"], after if at is None else commit_time(at)
+
+
+async def newest_commit(database: MongoDatabase) -> int:
+    """Return a commit time that contains every write acknowledged before this was called.
+
+    Raises:
+        StoreUnavailable: MongoDB does not answer.
+    """
+    try:
+        reply = await database.command("ping")
+    except PyMongoError as error:
+        raise unavailable(error) from error
+    return commit_time(reply["operationTime"])

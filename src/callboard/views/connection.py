@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from callboard.cache.links import open_links
@@ -46,11 +46,16 @@ async def connect(urls: str, password: str | None = None) -> RedisClient:
         options["password"] = password
     try:
         single = Redis.from_url(first, **options)
-        asked = await cast("Any", single.info("cluster"))
-    except (ValueError, AuthenticationError) as error:
+    except ValueError as error:
         message = f"REDIS_URL or REDIS_PASSWORD cannot be used: {error}"
         raise ConfigurationError(message) from error
+    try:
+        asked = await cast("Any", single.info("cluster"))
     except RedisError as error:
+        await single.aclose()
+        if isinstance(error, (AuthenticationError, NoPermissionError)):
+            message = f"REDIS_URL or REDIS_PASSWORD cannot be used: {error}"
+            raise ConfigurationError(message) from error
         message = f"Redis does not answer: {error}"
         raise ViewsUnavailable(message) from error
     if not asked.get("cluster_enabled"):

@@ -3,33 +3,40 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from hashlib import blake2b
+from typing import Annotated, Literal
+from urllib.parse import quote
 
+import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
+from callboard.cache import Loaded
 from callboard.delivery.api.context import (
     AnInstant,
     Records,
+    answered,
     context_of,
     reader,
     refresh_if_asked,
 )
 from callboard.delivery.api.schemas import Status
 from callboard.delivery.board import ACTIVE_MAX_AGE_S
+from callboard.delivery.cached import Wanted
 from callboard.delivery.conditional import read_through, respond
 from callboard.delivery.methods import HEAD
 from callboard.delivery.table import MEDIA_TYPE, attachment, rendered
 from callboard.domain.calls import CALL_FIELDS, shown_call
-from callboard.domain.queries import CallQuery
+from callboard.domain.queries import CallPage, CallQuery
+from callboard.errors import CallNotFound
+from callboard.keyspaces import scope_of
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api/calls", tags=["calls"], dependencies=[Depends(reader)])
 
-_LIST_MAX_AGE_S = 30
-_CALL_MAX_AGE_S = 300
+_TIMELINE_MAX_AGE_S = 30
 _LIMIT_MAX = 500
 _ROWS_MAX = 100_000
 
@@ -90,10 +97,40 @@ class ActiveParameters(BaseModel):
 @router.get("")
 async def list_calls(request: Request, parameters: Annotated[ListParameters, Query()]) -> Response:
     """Return calls, newest first, with a cursor to the next page."""
-    context = context_of(request)
-    found, following = await context.records.page(parameters.as_query(parameters.limit))
-    page = read_through({"calls": [shown_call(call) for call in found], "next": following})
-    return respond(request, page, context.clock, max_age_s=_LIST_MAX_AGE_S)
+    records, query = context_of(request).records, parameters.as_query(parameters.limit)
+
+    async def load(after: int) -> Loaded[bytes]:
+        page = await records.page(query, after)
+        shown = {"calls": [shown_call(call) for call in page.calls], "next": page.next}
+        return Loaded(orjson.dumps(shown), page.as_of)
+
+    row = "recent" if query == _RECENT else "calls"
+    return _required(await answered(request, Wanted(row, _id_of(query), load)))
+
+
+_RECENT = CallQuery(limit=50)
+_ID_LENGTH_MAX = 300
+
+
+def _id_of(query: CallQuery) -> str:
+    """Return what a list is kept under: its campaign, then everything that is asked for."""
+    asked = orjson.dumps(query)
+    words = quote(asked, safe="{}:,")
+    if len(words) > _ID_LENGTH_MAX:
+        words = blake2b(asked, digest_size=16).hexdigest()
+    return f"{scope_of(query.campaign_id)}|{words}"
+
+
+def _required(answer: Response | None, sid: str = "") -> Response:
+    """Return an answer.
+
+    Raises:
+        CallNotFound: there is none.
+    """
+    if answer is None:
+        message = f"no call '{sid}'"
+        raise CallNotFound(message)
+    return answer
 
 
 @router.get(".csv")
@@ -113,15 +150,12 @@ async def export_calls(
 
 
 async def _pages(
-    records: Records,
-    query: CallQuery,
-    page: tuple[list[dict[str, Any]], str | None],
-    wanted: int,
+    records: Records, query: CallQuery, page: CallPage, wanted: int
 ) -> AsyncIterator[bytes]:
     """Yield the table page by page. A read that fails breaks the transfer off, visibly."""
     yield rendered([CALL_FIELDS])
     while True:
-        found, following = page
+        found, following, _ = page
         shown = [shown_call(call) for call in found]
         yield rendered([call[name] for name in CALL_FIELDS] for call in shown)
         wanted -= len(found)
@@ -145,9 +179,14 @@ async def active_calls(
 @router.get("/{sid}")
 async def one_call(request: Request, sid: Sid) -> Response:
     """Return one call by its call SID, both vendors joined."""
-    context = context_of(request)
-    found = read_through(shown_call(await context.records.call(sid)))
-    return respond(request, found, context.clock, max_age_s=_CALL_MAX_AGE_S)
+    reads, records = context_of(request).reads, context_of(request).records
+
+    async def load(after: int) -> Loaded[bytes]:
+        found, as_of = await records.call(sid, after)
+        return Loaded(None if found is None else orjson.dumps(shown_call(found)), as_of)
+
+    wanted = Wanted("call", sid, load)
+    return _required(await answered(request, wanted, lambda: reads.kept_call(sid)), sid)
 
 
 @router.get("/{sid}/timeline")
@@ -155,4 +194,4 @@ async def timeline(request: Request, sid: Sid) -> Response:
     """Return the webhooks about a call, oldest first, and what they said."""
     context = context_of(request)
     found = read_through(await context.records.timeline(sid))
-    return respond(request, found, context.clock, max_age_s=_CALL_MAX_AGE_S)
+    return respond(request, found, context.clock, max_age_s=_TIMELINE_MAX_AGE_S)

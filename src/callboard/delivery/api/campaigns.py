@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from callboard.delivery.api.context import context_of, reader, refresh_if_asked, writer
 from callboard.delivery.board import CAMPAIGN_ID_LENGTH_MAX, STATUS_MAX_AGE_S
-from callboard.delivery.conditional import respond
+from callboard.delivery.conditional import Answer, Asked, respond
 from callboard.errors import MalformedPayload
 
 __all__ = ["router"]
@@ -59,6 +59,20 @@ async def list_campaigns(request: Request) -> Response:
 
 
 @router.get("/{campaign_id}", dependencies=[Depends(reader)])
+async def one_campaign(request: Request, campaign_id: CampaignId) -> Response:
+    """Return one campaign's status, and all that is stored of it as `details`."""
+    context = context_of(request)
+    await refresh_if_asked(request, context.reads.campaigns)
+
+    async def find() -> Answer | None:
+        return await context.reads.campaign_details(campaign_id)
+
+    fresh = Asked.of(request.scope).fresh
+    found = await context.reads.campaign_details(campaign_id, fresh=fresh)
+    context.known.remember(request.scope, find, STATUS_MAX_AGE_S)
+    return respond(request, found, context.clock, max_age_s=STATUS_MAX_AGE_S)
+
+
 @router.get("/{campaign_id}/status", dependencies=[Depends(reader)])
 async def campaign_status(request: Request, campaign_id: CampaignId) -> Response:
     """Return one campaign's status."""
@@ -74,7 +88,8 @@ async def create_campaign(request: Request, campaign: NewCampaign) -> Response:
     context = context_of(request)
     campaign_id = campaign.id or f"camp_{secrets.token_hex(8)}"
     fields = campaign.model_dump(by_alias=True, exclude={"id"})
-    await context.records.create_campaign(campaign_id, fields)
+    document, committed = await context.records.create_campaign(campaign_id, fields)
+    await context.reads.wrote_campaign(document, committed)
     body = orjson.dumps({"campaignId": campaign_id, **fields})
     headers = {"Location": f"/api/campaigns/{campaign_id}", "Cache-Control": "no-store"}
     return Response(body, 201, headers, "application/json")
@@ -90,6 +105,7 @@ async def change_campaign(
     if not fields:
         message = "the body names no field to change"
         raise MalformedPayload(message, field="body")
-    await context.records.change_campaign(campaign_id, fields)
+    document, committed = await context.records.change_campaign(campaign_id, fields)
+    await context.reads.wrote_campaign(document, committed)
     body = orjson.dumps({"campaignId": campaign_id, **fields})
     return Response(body, 200, {"Cache-Control": "no-store"}, "application/json")

@@ -1,7 +1,7 @@
 """What every route needs, handed over once by the composition root."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Protocol
@@ -10,20 +10,27 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import AwareDatetime, BeforeValidator
 from starlette.requests import Request
+from starlette.responses import Response
 
 from callboard.clock import Clock
+from callboard.delivery.administration import CacheAdmin
 from callboard.delivery.auth import Gate, Principal
 from callboard.delivery.board import BoardReads
-from callboard.delivery.conditional import Asked
+from callboard.delivery.cached import Wanted
+from callboard.delivery.conditional import Answer, Asked, respond
 from callboard.delivery.guard import PRINCIPAL
+from callboard.delivery.known import Known
 from callboard.delivery.replica import Replica
-from callboard.domain.queries import CallQuery
+from callboard.domain.contacts import Contact
+from callboard.domain.queries import CallPage, CallQuery
 
 __all__ = [
     "ADate",
     "AnInstant",
     "Context",
     "Records",
+    "administrator",
+    "answered",
     "context_of",
     "no_unknown_parameters",
     "reader",
@@ -54,23 +61,71 @@ ADate = Annotated[date, BeforeValidator(_dated)]
 class Records(Protocol):
     """Reads and writes of MongoDB that no view answers."""
 
-    async def page(self, query: CallQuery) -> tuple[list[dict[str, Any]], str | None]:
-        """Return one page of calls and the cursor of the next."""
+    async def page(self, query: CallQuery, after: int = 0) -> CallPage:
+        """Return one page of calls, complete up to the commit time `after` at least."""
 
-    async def call(self, sid: str) -> dict[str, Any]:
-        """Return a call; raises CallNotFound."""
+    async def call(self, sid: str, after: int = 0) -> tuple[dict[str, Any] | None, int]:
+        """Return a call, None when there is none, and up to when that is so."""
 
     async def timeline(self, sid: str) -> dict[str, Any]:
         """Return a call's events, oldest first; raises CallNotFound."""
 
-    async def create_campaign(self, campaign_id: str, fields: Mapping[str, Any]) -> None:
-        """Store a new campaign; raises CampaignExists when the id is taken."""
+    async def campaign_document(
+        self, campaign_id: str, after: int = 0
+    ) -> tuple[dict[str, Any] | None, int]:
+        """Return a campaign document, None when there is none, and up to when that is so."""
 
-    async def change_campaign(self, campaign_id: str, fields: Mapping[str, Any]) -> None:
-        """Change a campaign; raises CampaignNotFound."""
+    async def create_campaign(
+        self, campaign_id: str, fields: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], int]:
+        """Store a new campaign; return it and the commit time.
 
-    async def days(self, first: str, last: str, campaign_id: str | None) -> list[dict[str, Any]]:
-        """Return daily figures, oldest first."""
+        Raises:
+            CampaignExists: the id is taken.
+        """
+
+    async def change_campaign(
+        self, campaign_id: str, fields: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], int]:
+        """Change a campaign; return it as it is then, and the commit time.
+
+        Raises:
+            CampaignNotFound: there is none.
+        """
+
+    async def contacts(
+        self, campaign_id: str, limit: int, before: str | None, after: int = 0
+    ) -> tuple[dict[str, Any] | None, int]:
+        """Return a page of a campaign's contacts, None if there is no such campaign, as of when.
+
+        Raises:
+            MalformedPayload: the cursor is not one of ours.
+        """
+
+    async def write_contacts(self, contacts: Sequence[Contact]) -> tuple[int, int]:
+        """Add contacts or change them; return how many of each, when they are durable."""
+
+    async def tell_contacts(self, campaign_id: str) -> tuple[dict[str, Any], int]:
+        """Write down how many contacts a campaign has; return it and the commit time.
+
+        Raises:
+            CampaignNotFound: there is none.
+        """
+
+    async def days(
+        self, first: str, last: str, campaign_id: str | None, after: int = 0
+    ) -> tuple[Sequence[dict[str, Any]], int]:
+        """Return daily figures, oldest first, and the commit time they are complete up to."""
+
+    async def durations(
+        self, first: str, last: str, campaign_id: str | None, after: int = 0
+    ) -> tuple[Sequence[dict[str, Any]], int]:
+        """Return how many calls lasted each second, by days, and as of when."""
+
+
+async def no_alerts() -> Mapping[str, Any]:
+    """Tell that nobody judges here."""
+    return {"judgedAt": None, "firing": [], "recent": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +133,7 @@ class Context:
     """The collaborators of the routes."""
 
     reads: BoardReads
+    known: Known
     records: Records
     gate: Gate
     clock: Clock
@@ -88,12 +144,38 @@ class Context:
     """Names every part that is not ready, and why; empty when all are."""
     metrics: Callable[[], bytes]
     """Renders Prometheus' text format."""
+    alerts: Callable[[], Awaitable[Mapping[str, Any]]] = no_alerts
+    """Tells what fires and what was told last; raises StoreUnavailable."""
+    cache_admin: CacheAdmin | None = None
+    """None: the cache is not administered here."""
 
 
 def context_of(request: Request) -> Context:
     """Return the context the app was made with."""
     context: Context = request.app.state.context
     return context
+
+
+async def answered(
+    request: Request, wanted: Wanted, kept: Callable[[], Answer | None] = lambda: None
+) -> Response | None:
+    """Answer from the cache, and let the next request of the same words be answered without us.
+
+    `kept` is asked first: a view may hold the very thing. None: there is no such thing.
+    """
+    context = context_of(request)
+    cached = context.reads.cached
+
+    async def find() -> Answer | None:
+        return kept() or await cached.read(wanted)
+
+    fresh = Asked.of(request.scope).fresh
+    found = await cached.read(wanted, fresh=True) if fresh else await find()
+    if found is None:
+        return None
+    max_age_s = cached.max_age_s(wanted.row)
+    context.known.remember(request.scope, find, max_age_s)
+    return respond(request, found, context.clock, max_age_s=max_age_s)
 
 
 async def refresh_if_asked(request: Request, replica: Replica) -> None:
@@ -115,6 +197,11 @@ async def reader(request: Request) -> Principal:
 async def writer(request: Request) -> Principal:
     """Let in who may write."""
     return _require(request, "write")
+
+
+async def administrator(request: Request) -> Principal:
+    """Let in who may do everything."""
+    return _require(request, "admin")
 
 
 async def no_unknown_parameters(request: Request) -> None:

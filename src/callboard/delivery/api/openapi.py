@@ -13,7 +13,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from callboard.delivery.api import contact_schemas
 from callboard.delivery.api import schemas as shown
+from callboard.delivery.api.admin_schemas import CacheStatistics, Invalidated, WarmedAnswer
+from callboard.delivery.api.alert_schemas import Alerts
 from callboard.delivery.auth import COOKIE
 from callboard.delivery.table import MEDIA_TYPE
 
@@ -44,8 +47,8 @@ _PROBLEMS = {
     404: "There is nothing by this name.",
     405: "The path does not take this method; `Allow` names those it takes.",
     409: "There is something by this name already.",
-    413: "The body is longer than 64 KB.",
-    415: "The body is not JSON.",
+    413: "The body is longer than 64 KB, or a table than 32 MB or 100,000 rows.",
+    415: "The body is not JSON, or for `.csv` no table.",
     429: "Too many requests, or wrong keys; `Retry-After` says how long to wait.",
     503: "A part of callboard does not answer; try again after `Retry-After`.",
 }
@@ -62,7 +65,7 @@ _KEPT_HEADERS = {
     "Cache-Control": "`private, max-age=…`.",
     "Expires": "The same for HTTP/1.0.",
     "Vary": "What else the answer depends on.",
-    "X-Cache": "`HIT`: from memory; `MISS`: read for this; `BYPASS`: no view could answer.",
+    "X-Cache": "`HIT`: kept; `MISS`: read for this; `BYPASS`: nobody vouches for what is kept.",
     "Server-Timing": "`X-Cache` again, and how many milliseconds it took.",
 }
 
@@ -99,11 +102,16 @@ _ANSWERS: Mapping[tuple[str, str], _Answer] = {
     ("get", "/api/calls/{sid}/timeline"): _Answer(shown.Timeline, kept=True, problems=_FOUND),
     ("get", "/api/dashboard/summary"): _Answer(shown.Summary, kept=True, problems=_STORED),
     ("get", "/api/analytics/daily"): _Answer(shown.Days, kept=True, problems=_STORED),
+    ("get", "/api/analytics/durations"): _Answer(
+        shown.DurationSpread, kept=True, problems=_STORED
+    ),
     ("get", "/api/analytics/daily.csv"): _Answer(
         media=MEDIA_TYPE, problems=_STORED, headers=_SAVED
     ),
     ("get", "/api/campaigns"): _Answer(shown.CampaignList, kept=True, problems=_STORED),
-    ("get", "/api/campaigns/{campaign_id}"): _Answer(shown.CampaignAt, kept=True, problems=_FOUND),
+    ("get", "/api/campaigns/{campaign_id}"): _Answer(
+        shown.CampaignDetails, kept=True, problems=_FOUND
+    ),
     ("get", "/api/campaigns/{campaign_id}/status"): _Answer(
         shown.CampaignAt, kept=True, problems=_FOUND
     ),
@@ -117,6 +125,16 @@ _ANSWERS: Mapping[tuple[str, str], _Answer] = {
     ("patch", "/api/campaigns/{campaign_id}"): _Answer(
         shown.CampaignWritten, scope="write", problems=_problems(404, 503, writes=True)
     ),
+    ("get", "/api/alerts"): _Answer(Alerts, kept=True, problems=_STORED),
+    ("get", "/api/campaigns/{campaign_id}/contacts"): _Answer(
+        contact_schemas.ContactPage, kept=True, problems=_FOUND
+    ),
+    ("post", "/api/campaigns/{campaign_id}/contacts"): _Answer(
+        contact_schemas.ContactsWritten, scope="write", problems=_problems(404, 503, writes=True)
+    ),
+    ("post", "/api/campaigns/{campaign_id}/contacts.csv"): _Answer(
+        media="application/x-ndjson", scope="write", problems=_problems(404, 503, writes=True)
+    ),
     ("get", "/api/session"): _Answer(shown.Session, problems=frozenset({400, 401, 429})),
     ("post", "/api/session"): _Answer(
         shown.Session,
@@ -126,6 +144,15 @@ _ANSWERS: Mapping[tuple[str, str], _Answer] = {
     ),
     ("delete", "/api/session"): _Answer(
         media=None, status=204, scope=None, problems=_problems(writes=True) - {401}
+    ),
+    ("get", "/api/admin/cache-stats"): _Answer(
+        CacheStatistics, scope="admin", problems=_problems(503)
+    ),
+    ("post", "/api/admin/cache/invalidate"): _Answer(
+        Invalidated, scope="admin", problems=_problems(503, writes=True)
+    ),
+    ("post", "/api/admin/cache/warm"): _Answer(
+        WarmedAnswer, scope="admin", problems=_problems(503, writes=True)
     ),
     ("get", "/healthz"): _Answer(shown.Liveness, scope=None, problems=_OPEN),
     ("get", "/readyz"): _Answer(shown.Readiness, scope=None, problems=_OPEN),

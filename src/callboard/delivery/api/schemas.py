@@ -14,9 +14,11 @@ __all__ = [
     "Call",
     "CallPage",
     "CampaignAt",
+    "CampaignDetails",
     "CampaignList",
     "CampaignWritten",
     "Days",
+    "DurationSpread",
     "Liveness",
     "Problem",
     "Readiness",
@@ -217,6 +219,12 @@ class CampaignAt(CampaignStatus):
     position: Position | None = Field(description="Null while nobody vouches for the view.")
 
 
+class CampaignDetails(CampaignAt):
+    """A campaign's progress at a position, and its own document."""
+
+    details: dict[str, Any] | None = Field(description="As stored; null if only calls know it.")
+
+
 class CampaignList(BaseModel):
     """Every campaign's progress, by name."""
 
@@ -272,6 +280,22 @@ class Days(_Shown):
 
     days: list[Day]
     timezone: str
+
+
+class DurationSpread(_Shown):
+    """How long the completed calls of some local days lasted, in seconds."""
+
+    from_: str = Field(alias="from")
+    to: str
+    timezone: str
+    campaign_id: str | None
+    count: int
+    total: int
+    average: float | None
+    min: int | None
+    max: int | None
+    percentiles: dict[str, int | None] = Field(description="By nearest rank: p10 to p99.")
+    buckets: Counts
 
 
 class Session(_Shown):
