@@ -15,6 +15,9 @@ __all__ = ["WebServer"]
 
 _BACKLOG = 2_048
 _CLOSE_CONNECTIONS_S = 3
+# Longer than proxies and HTTP clients keep an idle connection (nginx: 60 s). Who closes first
+# must be who sends the next request, or one meets the close now and then and is lost.
+_IDLE_S = 75
 _MESSAGE_BYTES_MAX = 64 * 1024
 """The longest WebSocket message that clients may send."""
 
@@ -92,6 +95,7 @@ class WebServer:
             access_log=False,
             lifespan="off",
             ws=WireProtocol,
+            timeout_keep_alive=_IDLE_S,
             ws_max_size=_MESSAGE_BYTES_MAX,
             # Engine.IO pings already; a second keepalive would double the timers.
             ws_ping_interval=None,
