@@ -205,7 +205,8 @@ class CallsLoad:
                 {"twilio.price": price, "twilio.priceUnit": self._rng.choice(["USD", "EUR", "x"])},
                 {"status": "failed", "twilio.sipResponseCode": self._rng.choice([404, 486, 7])},
                 {"status": "failed"},
-                {"elevenlabs.conversation.cost": self._rng.choice([318, 41.5, 0])},
+                # Millionths of 4,200 need more than 32 bits: MongoDB stores those as another type.
+                {"elevenlabs.conversation.cost": self._rng.choice([318, 41.5, 0, 4_200])},
                 {"elevenlabs.conversation.costUsd": self._rng.choice([0.0641, 0.1 + 0.2, None])},
                 {"answerTime": self._rng.choice([self._now, None])},
             ]

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import bson
 import pytest
 from support.builders import START, a_call
 
@@ -12,7 +13,7 @@ from callboard.domain.buckets import DURATIONS, Bucket, day_of
 from callboard.domain.calls import ACTIVE_STATUSES, is_active, is_child_leg
 from callboard.domain.contributions import Contribution, contribution, difference
 from callboard.domain.counting import counters
-from callboard.domain.figures import empty_counters, moved
+from callboard.domain.figures import counted, empty_counters, moved
 
 UTC_ZONE = ZoneInfo("UTC")
 MADRID = ZoneInfo("Europe/Madrid")
@@ -316,3 +317,8 @@ def test_a_call_that_was_given_up_in_the_queue_was_never_placed(was: str, attemp
     )
     assert counters(call, 8).get("contact.attempts", 0) == attempts
     assert len(steps_of(call)) == attempts
+
+
+def test_sums_beyond_32_bits_are_counted_as_they_come_back_from_mongodb() -> None:
+    spent = {"cost": {"elevenlabs": {"credits": 470_678_000_000}}}
+    assert counted(bson.decode(bson.encode(spent))) == {"cost.elevenlabs.credits": 470_678_000_000}

@@ -4,15 +4,19 @@ import asyncio
 import secrets
 import shutil
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 import uvloop
 from pydantic import SecretStr
 
 from callboard.app.compose import Server
+from callboard.app.replay import running_url
 from callboard.cli.serve import run_server
 from callboard.cli.traffic import Target, play
 from callboard.clock import Clock, SystemClock
@@ -20,11 +24,18 @@ from callboard.embedded.folder import try_lock
 from callboard.errors import ConfigurationError
 from callboard.observe.logs import configure_logs
 from callboard.settings import Settings, is_loopback, load_settings
+from callboard.simulator.history import History, past_calls
 from callboard.simulator.scenario import ScenarioOptions
+from callboard.store import database as mongo
 
 __all__ = ["demo"]
 
+T = TypeVar("T")
+
 _DEMOS_AT_ONCE_MAX = 9
+_CONTACTS = 6_000
+_PAST_CALLS_A_DAY = 400
+_BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,8 @@ class DemoTraffic:
 
     options: ScenarioOptions
     duration_s: float | None
+    history: History
+    """What has happened before."""
 
 
 @click.command()
@@ -42,14 +55,16 @@ class DemoTraffic:
 @click.option("--speed", default=1.0, show_default=True, help="2 plays twice as fast.")
 @click.option("--duration", type=float, help="Stop placing calls after so many seconds, and end.")
 @click.option("--seed", type=int, help="Play this very scenario; default: a new one each time.")
+@click.option("--history", "days", default=14, show_default=True, help="Days of earlier calls.")
 @click.option("--faults/--no-faults", default=True, help="Duplicates and disorder, as in life.")
-def demo(  # noqa: PLR0913  (one argument per command line option)
+def demo(  # noqa: PLR0913, PLR0917  (one argument per command line option)
     host: str,
     port: int,
     concurrent: int,
     speed: float,
     duration: float | None,
     seed: int | None,
+    days: int,
     *,
     faults: bool,
 ) -> None:
@@ -64,6 +79,7 @@ def demo(  # noqa: PLR0913  (one argument per command line option)
         seed=seed if seed is not None else secrets.randbits(31),
         concurrent_calls=concurrent,
         speed=speed,
+        contacts_per_campaign=_CONTACTS,
         duplicate_rate=0.03 if faults else 0.0,
         disorder_rate=0.03 if faults else 0.0,
     )
@@ -72,7 +88,8 @@ def demo(  # noqa: PLR0913  (one argument per command line option)
     folder, lock = _claim_folder(base.data_dir)
     try:
         settings = _demo_settings(base, folder)
-        traffic = DemoTraffic(options, duration)
+        past = History(options.seed, days, _PAST_CALLS_A_DAY, options.campaigns, _CONTACTS)
+        traffic = DemoTraffic(options, duration, past)
         code = uvloop.run(_run(settings, host, port, traffic))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -100,6 +117,7 @@ async def _run(settings: Settings, host: str, port: int, traffic: DemoTraffic) -
     clock: Clock = SystemClock()
 
     async def until(server: Server, stop: asyncio.Event) -> None:
+        await _write_history(settings, traffic.history, clock)
         print(f"\n  callboard is live: {server.url}/\n\n  Ctrl-C ends it.\n", flush=True)
         token = settings.twilio_auth_token
         target = Target(
@@ -118,6 +136,27 @@ async def _run(settings: Settings, host: str, port: int, traffic: DemoTraffic) -
 
     server = Server(settings, clock, host, port, else_any_port=True)
     return await run_server(server, until)
+
+
+async def _write_history(settings: Settings, history: History, clock: Clock) -> None:
+    """Store the calls of earlier days as any other program would: the projector counts them."""
+    url = running_url(settings.data_dir)
+    if url is None or not history.days:
+        return
+    database = mongo.connect(url)
+    try:
+        calls = past_calls(history, clock.now(), ZoneInfo(settings.timezone))
+        for batch in _batched(calls, _BATCH):
+            await database.calls.insert_many(batch, ordered=False)
+    finally:
+        await database.client.close()
+
+
+def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the items in lists of at most so many; Python 3.12 has it."""
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
 
 
 def _claim_folder(data_dir: Path) -> tuple[Path, IO[str]]:

@@ -137,7 +137,8 @@ def counted(document: Mapping[str, Any] | list[Any], prefix: str = "") -> dict[s
     for name, value in _members(document):
         if isinstance(value, (Mapping, list)):
             steps |= counted(value, f"{prefix}{name}.")
-        elif type(value) is int and f"{prefix}{name}" not in _DERIVED:
+        elif isinstance(value, int) and f"{prefix}{name}" not in _DERIVED:
+            # Not `type(value) is int`: beyond 31 bits drivers return an integer of their own.
             steps[f"{prefix}{name}"] = value
     return steps
 

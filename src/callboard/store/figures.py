@@ -32,7 +32,7 @@ _TYPES = ["daily", "campaign", "durations", "steps"]
 _WRITES_PER_COMMAND = 1_000
 _DAYS_MAX = 1_000
 """Local days that are read at once: more than anybody may ask for."""
-_VERSION = 2
+_VERSION = 3
 """Of what is counted, and how: figures of another version are folded anew."""
 
 
