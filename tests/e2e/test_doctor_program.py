@@ -11,6 +11,7 @@ import orjson
 import pytest
 from support.program import children_of, program, run_to_end
 from support.server import ADMIN_KEY, SECRET
+from support.waiting import eventually
 
 from callboard.clock import SystemClock
 
@@ -59,7 +60,14 @@ async def test_a_server_of_its_own_engines(tmp_path: Path) -> None:
     async with program(data, "serve", "--port", "0", ready=True, **GOOD) as server:
         async with server.client() as client:
             assert (await client.get("/healthz")).status_code == 200
-        code, document = await look(data, "--url", server.url)
+
+        async def healthy() -> tuple[int, dict[str, Any]]:
+            return await look(data, "--url", server.url)
+
+        # In its first seconds a projector has not caught up with anything yet, and that is said.
+        code, document = await eventually(
+            healthy, lambda seen: "redis.views" not in sick(seen[1], "note")
+        )
         assert (code, sick(document)) == (0, WITHOUT_PUBLIC_URL)
         well = {found["name"] for found in document["findings"] if found["level"] == "ok"}
         assert well >= {"machine.data-folder", "redis.views", "server.lag", "figures.drift"}
