@@ -185,6 +185,10 @@ def _any(path: str) -> bool:
     return bool(path)
 
 
+def _bounds_forecast(path: str) -> bool:
+    return path in ("status", "totalContacts")
+
+
 def _counts_contacts(path: str) -> bool:
     return path in ("totalContacts", "contactsUpdatedAt")
 
@@ -243,6 +247,16 @@ CACHED: tuple[Cached, ...] = (
         max_age_s=30,
     ),
     Cached(
+        _space("forecast", 30, None, "calls"),
+        "when a campaign will be done, and what that depends on",
+        "/api/campaigns/{id}/forecast",
+        (_SHOWN, Source("campaigns", "status, totalContacts", _bounds_forecast)),
+        tags="calls@<campaign>, and each changed campaign's own key",
+        warmer="none",
+        max_age_s=30,
+        window_s=10.0,
+    ),
+    Cached(
         _space("analytics", _HOUR_S, 15 * _MINUTE_S, "figures"),
         "figures of closed local days, of all calls or one campaign's",
         "/api/analytics/daily",
@@ -281,6 +295,26 @@ CACHED: tuple[Cached, ...] = (
         warmer="predicted",
         max_age_s=60,
         window_s=60.0,
+    ),
+    Cached(
+        _space("concurrency", _MINUTE_S, None, "concurrency"),
+        "how many calls went on at one time on a day, by quarters of an hour",
+        "/api/analytics/concurrency",
+        (Source("analytics", "the steps of concurrency of its campaign and days", _any),),
+        tags="concurrency, or concurrency@<campaign>",
+        warmer="predicted",
+        max_age_s=60,
+        window_s=20.0,
+    ),
+    Cached(
+        _space("failures", 10, None, "calls"),
+        "why the calls that ended lately did not come about",
+        "/api/analytics/failures",
+        (_SHOWN,),
+        tags="calls, or calls@<campaign>",
+        warmer="none",
+        max_age_s=10,
+        window_s=10.0,
     ),
 )
 """TTLs: the caching document, section 1, and the contract."""

@@ -4,10 +4,8 @@ Names are the contract's: most begin with `CALLBOARD_`, the vendors' and engines
 A `.env` file in the working directory is read too; the environment wins.
 """
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
@@ -16,6 +14,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.sources import DotEnvSettingsSource, EnvSettingsSource
 
 from callboard.errors import ConfigurationError
+from callboard.settings_text import (
+    Network,
+    http_url,
+    is_loopback,
+    listed,
+    networks_of,
+    without_password,
+)
 
 __all__ = ["Settings", "given", "is_loopback", "load_settings", "name_of"]
 
@@ -23,7 +29,6 @@ _SECRETS = frozenset({"mongodb_url", "redis_url"})
 """URLs may hold passwords, so they are shown without."""
 
 Switch = Literal["on", "off"]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def _own(name: str, default: Any, description: str, **limits: Any) -> Any:
@@ -144,6 +149,12 @@ class Settings(BaseSettings):
     cache_ttls: Annotated[dict[str, float], NoDecode] = _own(
         "CALLBOARD_CACHE_TTLS", {}, "TTLs of cached things in seconds: `call=120,recent=10`."
     )
+    calls_per_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = _own(
+        "CALLBOARD_CALLS_PER_S", 1.0, "Calls Twilio begins in a second (CPS); for the forecast."
+    )
+    concurrency: Annotated[int, Field(ge=1)] | None = _own(
+        "CALLBOARD_CONCURRENCY", None, "Calls that may go on at one time; unset: no limit known."
+    )
     alerts: str = _own("CALLBOARD_ALERTS", "", "Alert rules that differ from ours, as JSON.")
     alert_urls: SecretStr | None = _own(
         "CALLBOARD_ALERT_URLS", None, "Where alerts are sent: apprise URLs, comma-separated."
@@ -168,28 +179,18 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _http_url(cls, url: str | None) -> str | None:
-        if not url:
-            return None
-        message = "must be like https://board.example.com"
-        try:
-            parts = urlsplit(url)
-            usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError as error:
-            raise ValueError(message) from error
-        if not usable:
-            raise ValueError(message)
-        return url
+        return http_url(url)
 
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, given: str) -> str:
-        _networks_of(given)
+        networks_of(given)
         return given
 
     @field_validator("twilio_shared_keys")
     @classmethod
     def _shared_keys(cls, given: SecretStr | None) -> SecretStr | None:
-        for part in _listed(given):
+        for part in listed(given):
             if not all(part.partition(":")[::2]):
                 message = "must be `id:secret` pairs, comma-separated"
                 raise ValueError(message)
@@ -223,18 +224,18 @@ class Settings(BaseSettings):
     @property
     def shared_keys(self) -> dict[str, str]:
         """Return Twilio's shared signing keys by their id."""
-        pairs = (part.partition(":")[::2] for part in _listed(self.twilio_shared_keys))
+        pairs = (part.partition(":")[::2] for part in listed(self.twilio_shared_keys))
         return dict(pairs)
 
     @property
     def elevenlabs_secrets(self) -> list[str]:
         """Return the secrets ElevenLabs may sign with: two while one replaces the other."""
-        return _listed(self.elevenlabs_webhook_secret)
+        return listed(self.elevenlabs_webhook_secret)
 
     @property
     def proxies(self) -> list[Network]:
         """Return the networks of `CALLBOARD_TRUSTED_PROXIES`."""
-        return _networks_of(self.trusted_proxies)
+        return networks_of(self.trusted_proxies)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -269,28 +270,13 @@ class Settings(BaseSettings):
         for field_name, field in type(self).model_fields.items():
             value = getattr(self, field_name)
             if isinstance(value, SecretStr):
-                shown = _without_password(value) if field_name in _SECRETS else "(set)"
+                shown = without_password(value) if field_name in _SECRETS else "(set)"
             elif isinstance(value, dict):
                 shown = "(set)" if value else "(unset)"
             else:
                 shown = "(unset)" if value is None else str(value)
             rows.append((str(field.validation_alias), shown, field.description or ""))
         return rows
-
-
-def _networks_of(text: str) -> list[Network]:
-    """Return the networks of a comma-separated list; an address is a network of one."""
-    try:
-        return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
-    except ValueError as error:
-        message = "must be addresses or networks, e.g. 10.0.0.5,192.168.0.0/16"
-        raise ValueError(message) from error
-
-
-def _listed(given: SecretStr | None) -> list[str]:
-    """Return the parts of a comma-separated secret."""
-    text = given.get_secret_value() if given is not None else ""
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -320,26 +306,3 @@ def given() -> tuple[dict[str, str], dict[str, str]]:
 def name_of(field_name: str) -> str:
     """Return the environment name of a setting."""
     return str(Settings.model_fields[field_name].validation_alias)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach an address.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0")
-    (True, True, False)
-    """
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _without_password(url: SecretStr) -> str:
-    """Show where a URL leads: no user, no password, no options."""
-    shown = []
-    for part in url.get_secret_value().split(","):
-        scheme, separator, rest = part.strip().rpartition("://")
-        shown.append(scheme + separator + rest.rpartition("@")[2].partition("?")[0])
-    return ",".join(shown)

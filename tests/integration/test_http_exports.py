@@ -113,6 +113,8 @@ async def test_days_are_exported_as_rows(server: LocalServer) -> None:
     table = await eventually(look, lambda seen: len(seen) == 1)
     assert (table[0]["day"], table[0]["callVolume.total"]) == (day, "1")
     assert table[0]["callVolume.byHour.12"] == "1"
+    assert table[0]["callVolume.attemptsByHour.12"] == "1"
+    assert table[0]["callVolume.humanByHour.12"] == "0"
     assert table[0]["duration.max"] == "47"
     assert table[0]["rates.answered.value"] == "100.0"
     assert table[0]["campaignId"] == ""

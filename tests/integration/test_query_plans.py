@@ -87,6 +87,7 @@ class Explained:
         chosen = [stages(plan["queryPlanner"]["winningPlan"]) for plan in plans]
         self.indexes = [{index for _, index in one if index} for one in chosen]
         self.scans = [plan for plan, one in zip(plans, chosen, strict=True) if _scans(one)]
+        self.sorts = [one for one in chosen if "SORT" in {stage for stage, _ in one}]
         self.examined = [plan["executionStats"]["totalDocsExamined"] for plan in plans]
 
 
@@ -122,16 +123,35 @@ async def page(database: MongoDatabase, engines: Engines, **wanted: Any) -> Expl
 async def test_a_list_of_ended_calls_reads_its_page_only(
     crowded: MongoDatabase, engines: Engines, status: str
 ) -> None:
-    said = await page(crowded, engines, status=status)
+    said = await page(crowded, engines, statuses=(status,))
     assert said.indexes == [{"over"}]
     assert said.examined == [LIMIT + 1]
+
+
+@pytest.mark.parametrize("statuses", [("busy", "failed"), tuple(ENDED)])
+async def test_a_list_of_several_ends_reads_its_page_only(
+    crowded: MongoDatabase, engines: Engines, statuses: tuple[str, ...]
+) -> None:
+    said = await page(crowded, engines, statuses=statuses)
+    assert said.indexes == [{"over"}]
+    # One call more of each status, to merge them by their start.
+    assert LIMIT + 1 <= said.examined[0] <= LIMIT + len(statuses)
+    assert said.sorts == []
+
+
+async def test_a_conversations_calls_are_found_by_their_index(
+    crowded: MongoDatabase, engines: Engines
+) -> None:
+    said = await page(crowded, engines, conversation_id="conv_7", statuses=("completed",))
+    assert said.indexes == [{"conversationId_1"}]
+    assert said.examined == [1]
 
 
 @pytest.mark.parametrize("status", sorted(ACTIVE_STATUSES))
 async def test_a_list_of_active_calls_reads_active_calls_only(
     crowded: MongoDatabase, engines: Engines, status: str
 ) -> None:
-    said = await page(crowded, engines, status=status)
+    said = await page(crowded, engines, statuses=(status,))
     assert said.indexes == [{"open"}]
     assert said.examined[0] <= 200
 
@@ -159,13 +179,26 @@ async def test_silent_calls_are_found_by_their_index(
 
 @pytest.mark.parametrize(
     "wanted",
-    [{}, {"campaign_id": "c1"}, {"since": made.at(5)}, {"status": "queued", "campaign_id": "c1"}],
+    [
+        {},
+        {"campaign_id": "c1"},
+        {"since": made.at(5)},
+        {"statuses": ("queued",), "campaign_id": "c1"},
+        {"statuses": ("queued", "busy")},
+        {"outcome": "human"},
+        {"sip_code": 486},
+        {"number": "+34600000001"},
+        {"number": "+34600000001", "campaign_id": "c1", "success": True},
+        {"min_duration_s": 60, "number": "+34600000001"},
+    ],
 )
 async def test_no_list_scans_the_collection(
     crowded: MongoDatabase, engines: Engines, wanted: dict[str, Any]
 ) -> None:
     said = await page(crowded, engines, **wanted)
     assert said.scans == []
+    # In the order of an index: nothing is sorted in memory, however many calls there are.
+    assert said.sorts == []
 
 
 async def test_a_conversation_is_located_without_a_scan(

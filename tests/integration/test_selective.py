@@ -17,10 +17,10 @@ from support.waiting import eventually
 
 from callboard.app import caching
 from callboard.clock import SystemClock
-from callboard.domain.buckets import day_of
+from callboard.domain.buckets import day_of, is_steps
 from callboard.domain.calls import shows
 from callboard.domain.contributions import expanded, movement
-from callboard.keyspaces import Cached, table
+from callboard.keyspaces import CACHED, Cached, table
 
 UTC = ZoneInfo("UTC")
 NOW = SystemClock().now().replace(microsecond=0) - timedelta(minutes=1)
@@ -33,10 +33,16 @@ ROWS = {
     "other calls": "/api/calls?campaignId=autumn",
     "details": "/api/campaigns/spring",
     "other details": "/api/campaigns/autumn",
+    "forecast": "/api/campaigns/spring/forecast",
+    "other forecast": "/api/campaigns/autumn/forecast",
     "contacts": "/api/campaigns/spring/contacts",
     "other contacts": "/api/campaigns/autumn/contacts",
     "analytics-today": f"/api/analytics/daily?{RANGE}",
     "durations": f"/api/analytics/durations?{RANGE}",
+    "concurrency": f"/api/analytics/concurrency?day={TODAY}&campaignId=spring",
+    "other concurrency": f"/api/analytics/concurrency?day={TODAY}&campaignId=autumn",
+    "failures": "/api/analytics/failures?campaignId=spring",
+    "other failures": "/api/analytics/failures?campaignId=autumn",
 }
 CALL_CHANGES: dict[str, Any] = {
     "status": "failed",
@@ -145,10 +151,14 @@ class Site:
 
 @pytest.fixture
 async def site(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
-    """Yield a server that tells of tags at once: no window makes one change look like another."""
+    """Yield a server that tells of tags at once: no window makes one change look like another.
+
+    Nothing grows old by itself either.
+    """
 
     def at_once(ttls: Mapping[str, float]) -> dict[str, Cached]:
-        return {name: replace(row, window_s=0.0) for name, row in table(ttls).items()}
+        lasting = {row.name: 3_600.0 for row in CACHED} | dict(ttls)
+        return {name: replace(row, window_s=0.0) for name, row in table(lasting).items()}
 
     monkeypatch.setattr(caching, "table", at_once)
     # Nothing is loaded but what is asked for here.
@@ -169,6 +179,7 @@ def figures_moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[st
     moved = expanded(movement(before, after, UTC))
     of_spring = {b.series for b, steps in moved.items() if b.campaign_id == "spring" and b.day}
     rows = {"analytics-today"} if of_spring else set()
+    rows |= {"concurrency"} if any(map(is_steps, of_spring)) else set()
     return rows | ({"durations"} if "durations" in of_spring else set())
 
 
@@ -180,10 +191,10 @@ async def test_a_field_of_a_call_makes_exactly_the_tables_rows_old(site: Site) -
         after = await calls.find_one({"_id": sid(1)})
         assert before is not None
         assert after is not None
-        of_call = {"call", "calls"} if shows(path) else set()
+        of_call = {"call", "calls", "failures", "forecast"} if shows(path) else set()
         assert gone == of_call | figures_moved(before, after), path
     gone = await site.gone_after("calls", sid(1), {"$unset": {"contactName": ""}})
-    assert gone == {"call", "calls"}
+    assert gone == {"call", "calls", "failures", "forecast"}
     assert await site.gone_after("calls", sid(1), {"$unset": {"notes": ""}}) == set()
 
 
@@ -191,4 +202,5 @@ async def test_a_field_of_a_campaign_makes_exactly_the_tables_rows_old(site: Sit
     for path, value in CAMPAIGN_CHANGES.items():
         gone = await site.gone_after("campaigns", "spring", {"$set": {path: value}})
         of_contacts = {"contacts"} if path in ("totalContacts", "contactsUpdatedAt") else set()
-        assert gone == {"details"} | of_contacts, path
+        of_forecast = {"forecast"} if path in ("status", "totalContacts") else set()
+        assert gone == {"details"} | of_contacts | of_forecast, path

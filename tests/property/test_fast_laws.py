@@ -52,6 +52,10 @@ CACHED = [
     f"/api/analytics/daily?{RANGE}&campaignId=camp_1",
     "/api/analytics/daily?from=2026-03-25",
     f"/api/analytics/durations?{RANGE}",
+    "/api/analytics/concurrency?day=2026-03-25",
+    "/api/analytics/concurrency?day=2026-03-25&campaignId=camp_1",
+    "/api/analytics/failures",
+    "/api/analytics/failures?campaignId=camp_1",
 ]
 ODD = [
     "/api/calls/active/",

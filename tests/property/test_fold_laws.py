@@ -165,6 +165,9 @@ def test_increments_do_what_the_sums_say(found: list[Document], zone: ZoneInfo) 
         for parts in (volume["byHour"], volume["byStatus"].values()):
             assert sum(parts) == volume["total"]
         assert sum(volume["byDirection"].values()) == volume["total"]
+        contact = documents[bucket]["contact"]
+        assert sum(volume["attemptsByHour"]) == contact["attempts"]
+        assert sum(volume["humanByHour"]) == contact["human"]
 
 
 @settings(max_examples=32, deadline=None)
@@ -180,7 +183,8 @@ def test_a_days_campaigns_never_exceed_the_day(found: list[Document], zone: Zone
 @given(calls, zones)
 def test_no_word_from_outside_becomes_part_of_a_path(call: Document, zone: ZoneInfo) -> None:
     path = re.compile(
-        r"callVolume\.(total|byHour\.(1?\d|2[0-3])|byStatus\.[a-z-]+|byDirection\.[a-z]+)"
+        r"callVolume\.(total|(by|attemptsBy|humanBy)Hour\.(1?\d|2[0-3]))"
+        r"|callVolume\.(byStatus\.[a-z-]+|byDirection\.[a-z]+)"
         r"|duration\.(total|count|buckets\.[0-9+-]+)|outcomes\.[a-z_]+"
         r"|contact\.(attempts|answered|human|voicemail)|failures\.(total|bySipCode\.[a-z0-9]+)"
         r"|evaluation\.(success|failure|unknown)|net\.\d+|seconds\.\d+|base"

@@ -67,7 +67,7 @@ def test_what_people_see_change_is_made_old(
     path = told(document, path)
     if shown_call(after) != shown_call(document):
         assert shows(path)
-        for row in ("call", "recent", "calls"):
+        for row in ("call", "recent", "calls", "failures"):
             assert any(source.touched_by(path) for source in ROWS[row].sources)
 
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import bson
+from support.same_documents import assert_same_documents
 
 from callboard.store.database import MongoDatabase
 
@@ -22,7 +22,6 @@ __all__ = [
     "ACTIVE",
     "TERMINAL",
     "assert_figures",
-    "assert_same_documents",
     "expected_figures",
     "figures_of",
 ]
@@ -38,7 +37,6 @@ _OUTCOMES = ("human", "voicemail", "answered_unknown", *_UNHEARD)
 _TALK = ("0-10", "10-30", "30-60", "60-120", "120-180", "180+")
 _EDGES_S = (0, 10, 30, 60, 120, 180, math.inf)
 _DAY = timedelta(days=1)
-_DIFFERENCES_SHOWN = 40
 
 
 class _Call(NamedTuple):
@@ -119,7 +117,7 @@ def _counted(calls: list[_Call]) -> Document:
     """Return all that is counted of these calls, whatever their days."""
     statuses = Counter(_word(call.said.get("status"), _STATUSES) for call in calls)
     directions = Counter(_word(call.said.get("direction"), _DIRECTIONS) for call in calls)
-    hours = Counter(call.hour for call in calls)
+    attempts = _attempts(calls)
     outcomes = Counter(call.said.get("outcome") for call in calls if _is_outcome(call, _OUTCOMES))
     durations = [_seconds(call.said.get("duration")) or 0 for call in calls]
     talks = [s for call in calls if (s := _talk_s(call)) is not None]
@@ -127,7 +125,9 @@ def _counted(calls: list[_Call]) -> Document:
         "callVolume": {
             "total": len(calls),
             "byStatus": _known(statuses, _STATUSES),
-            "byHour": [hours[hour] for hour in range(24)],
+            "byHour": _by_hour(calls),
+            "attemptsByHour": _by_hour(attempts),
+            "humanByHour": _by_hour([c for c in attempts if _is_outcome(c, ("human",))]),
             "byDirection": _known(directions, _DIRECTIONS),
         },
         "duration": {
@@ -140,16 +140,14 @@ def _counted(calls: list[_Call]) -> Document:
             },
         },
         "outcomes": {name: outcomes[name] for name in _OUTCOMES},
-        "contact": _contact(calls),
+        "contact": _contact(attempts),
         "failures": _failures(calls),
         "evaluation": _evaluation(calls),
         "cost": _cost(calls),
     }
 
 
-def _contact(calls: list[_Call]) -> Document:
-    outgoing = [call for call in calls if call.said.get("direction") != "inbound"]
-    attempts = [call for call in outgoing if call.said.get("status") != "queued"]
+def _contact(attempts: list[_Call]) -> Document:
     talking = ("in-progress", "completed")
     return {
         "attempts": len(attempts),
@@ -160,6 +158,16 @@ def _contact(calls: list[_Call]) -> Document:
         "human": sum(_is_outcome(call, ("human",)) for call in attempts),
         "voicemail": sum(_is_outcome(call, ("voicemail",)) for call in attempts),
     }
+
+
+def _attempts(calls: list[_Call]) -> list[_Call]:
+    """Return the calls that we placed and that left the queue."""
+    outgoing = [call for call in calls if call.said.get("direction") != "inbound"]
+    return [call for call in outgoing if call.said.get("status") != "queued"]
+
+
+def _by_hour(calls: list[_Call]) -> list[int]:
+    return [sum(call.hour == hour for call in calls) for hour in range(24)]
 
 
 def _failures(calls: list[_Call]) -> Document:
@@ -308,43 +316,3 @@ def _is_outcome(call: _Call, names: tuple[str, ...]) -> bool:
 def _inside(said: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = said.get(name)
     return value if isinstance(value, Mapping) else {}
-
-
-def assert_same_documents(stored: dict[str, Document], expected: dict[str, Document]) -> None:
-    """Compare byte for byte but for the order of names, and show each path that differs."""
-    lines = [f"{key}: is missing" for key in sorted(expected.keys() - stored.keys())]
-    lines += [f"{key}: should not be there" for key in sorted(stored.keys() - expected.keys())]
-    for key in sorted(stored.keys() & expected.keys()):
-        if bson.encode(_in_order(stored[key])) != bson.encode(_in_order(expected[key])):
-            lines += [f"{key}: {line}" for line in _different(stored[key], expected[key])]
-    text = "\n".join(lines[:_DIFFERENCES_SHOWN])
-    assert not lines, f"figures and calls differ in {len(lines)} places, the first:\n{text}"
-
-
-def _in_order(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _in_order(value[name]) for name in sorted(value)}
-    return [_in_order(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _different(stored: Document, expected: Document) -> list[str]:
-    """Return every path whose values, or their types, are not the same."""
-    ours, theirs = _paths(stored), _paths(expected)
-    return [
-        f"{path} is {ours.get(path, 'absent')}, should be {theirs.get(path, 'absent')}"
-        for path in sorted(ours.keys() | theirs.keys())
-        if ours.get(path) != theirs.get(path)
-    ]
-
-
-def _paths(value: Any, path: str = "") -> dict[str, str]:
-    """Return what stands at each path, its type as BSON knows it included."""
-    if isinstance(value, list):
-        value = {str(number): inner for number, inner in enumerate(value)}
-    if isinstance(value, Mapping) and value:
-        found: dict[str, str] = {}
-        for name, inner in value.items():
-            found |= _paths(inner, f"{path}.{name}" if path else str(name))
-        return found
-    shown = value.isoformat() if isinstance(value, datetime) else repr(value)
-    return {path: f"{shown} (BSON {bson.encode({'': value})[4]:#04x})"}

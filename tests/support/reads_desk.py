@@ -1,6 +1,7 @@
 """The board's reads over replicas that are filled by hand, and the application before them."""
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from unittest import mock
 from urllib.parse import unquote
@@ -23,6 +24,7 @@ from callboard.delivery.known import Known
 from callboard.delivery.replica import Replica
 from callboard.domain.buckets import Bucket
 from callboard.domain.calls import shown_call
+from callboard.domain.failures import Ended
 from callboard.domain.queries import CallPage, CallQuery
 from callboard.domain.stream import Delta, Head, Position, Snapshot
 from callboard.errors import CampaignNotFound, ViewsUnavailable
@@ -125,6 +127,20 @@ class Truth:
         """Return how long calls lasted and as of when."""
         self.asked.append((first, last, campaign_id))
         return [{"seconds": {"7": 1}}], after
+
+    async def steps(
+        self, day: str, campaign_id: str | None, after: int = 0
+    ) -> tuple[list[Document], int]:
+        """Return a day's steps of concurrency and as of when."""
+        self.asked.append((day, campaign_id))
+        return [{"net": {"29700": 1, "29765": -1}}], after
+
+    async def endings(
+        self, now: datetime, campaign_id: str | None, after: int = 0
+    ) -> tuple[list[Ended], int]:
+        """Return how calls ended and as of when."""
+        self.asked.append((now, campaign_id))
+        return [Ended("busy", 486, (0, 0, 0, 1, 1, 1), "CA1", now)], after
 
     async def campaign_figures(self) -> dict[str, Document]:
         """Return every campaign's counters."""

@@ -32,6 +32,19 @@ def test_numbers_are_taken() -> None:
     assert one("drift", severity="critical").severity == "critical"
 
 
+def test_the_accounts_concurrency_is_the_limit_unless_a_rule_says_otherwise() -> None:
+    def limits(text: str) -> dict[str, float | None]:
+        return {rule.name: rule.limit for rule in rules_of(text, 30) if rule.limit is not None}
+
+    assert limits("") == limits("{}") == {"concurrency": 30}
+    assert limits('{"lag": {"above": 3}}') == {"concurrency": 30}
+    assert limits('{"concurrency": {"above": 0.5}}') == {"concurrency": 30}
+    assert limits('{"concurrency": {"limit": 7}}') == {"concurrency": 7}
+    assert limits('{"concurrency": {"off": true}}') == {}
+    assert [rule.name for rule in rules_of("", 30)] == [rule.name for rule in RULES]
+    assert rules_of("", None) is RULES
+
+
 def test_others_stay_as_they_are() -> None:
     found = rules_of('{"lag": {"above": 3}}')
     assert [rule for rule in found if rule.name != "lag"] == [

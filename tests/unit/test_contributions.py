@@ -37,6 +37,8 @@ def test_a_completed_call_moves_these_counters() -> None:
     assert contribution(call, UTC_ZONE)[Bucket(None, "spring")] == {
         "callVolume.total": 1,
         "callVolume.byHour.8": 1,
+        "callVolume.attemptsByHour.8": 1,
+        "callVolume.humanByHour.8": 1,
         "callVolume.byStatus.completed": 1,
         "callVolume.byDirection.outbound": 1,
         "duration.total": 47,
@@ -305,7 +307,30 @@ def test_money_that_cannot_be_read_counts_for_nothing(fields: dict[str, Any]) ->
 
 def test_an_inbound_call_is_no_attempt() -> None:
     counted = counters(a_call(direction="inbound", status="completed", outcome="human"), 8)
-    assert not [path for path in counted if path.startswith("contact")]
+    of_attempts = ("contact", "callVolume.attempts", "callVolume.human")
+    assert not [path for path in counted if path.startswith(of_attempts)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "attempts", "human"),
+    [
+        ({"status": "queued"}, 0, 0),
+        ({"status": "ringing"}, 1, 0),
+        ({"status": "busy", "outcome": "busy"}, 1, 0),
+        ({"status": "completed", "outcome": "voicemail"}, 1, 0),
+        ({"status": "completed", "outcome": "human"}, 1, 1),
+        ({"status": "completed", "outcome": "human", "direction": "inbound"}, 0, 0),
+        ({"status": "completed", "outcome": "human", "direction": None}, 1, 1),
+    ],
+)
+def test_attempts_and_people_are_counted_by_the_hour_the_call_began_in(
+    fields: dict[str, Any], attempts: int, human: int
+) -> None:
+    counted = counters(a_call(**fields), 23)
+    assert counted.get("callVolume.attemptsByHour.23", 0) == attempts
+    assert counted.get("callVolume.humanByHour.23", 0) == human
+    assert counted.get("contact.attempts", 0) == attempts
+    assert counted.get("contact.human", 0) == human
 
 
 @pytest.mark.parametrize(("was", "attempts"), [("queued", 0), ("ringing", 1)])

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from support.builders import START, a_call
-from support.figures_oracle import assert_same_documents, figures_of
+from support.figures_oracle import figures_of
+from support.same_documents import assert_same_documents
 
 UTC_ZONE = ZoneInfo("UTC")
 MADRID = ZoneInfo("Europe/Madrid")
@@ -53,6 +54,8 @@ WHOLE_DAY: Document = {
             "unconfirmed": 0,
         },
         "byHour": [0] * 9 + [4] + [0] * 14,
+        "attemptsByHour": [0] * 9 + [3] + [0] * 14,
+        "humanByHour": [0] * 9 + [1] + [0] * 14,
         "byDirection": {"inbound": 1, "outbound": 2, "unknown": 1},
     },
     "duration": {
@@ -159,6 +162,9 @@ def test_a_day_of_23_and_of_25_hours(day: str, begins: str, hours: int) -> None:
     by_hour = [1] * 24
     by_hour[2] = hours - 23
     assert of_day["callVolume"]["byHour"] == by_hour
+    assert of_day["callVolume"]["attemptsByHour"] == [0] * 24
+    placed = figures_of([call | {"status": "busy"} for call in calls], MADRID)
+    assert placed[f"daily:{day}"]["callVolume"]["attemptsByHour"] == by_hour
     following = found[f"daily:{(at(day) + timedelta(days=1)).date()}"]
     assert following["callVolume"]["byHour"] == [1] + [0] * 23
 

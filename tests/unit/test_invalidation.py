@@ -75,7 +75,9 @@ def test_a_campaign_makes_its_document_old_and_its_contacts_when_they_were_count
     assert written("name") == {"details:spring|1"}
     assert written("contactsUpdatedAt") == {"details:spring|1", "contacts@spring%7C1"}
     new = a_change(None, {"_id": "autumn"}, collection="campaigns")
-    assert names(new) == {"details:autumn", "contacts@autumn"}
+    assert names(new) == {"details:autumn", "contacts@autumn", "forecast:autumn"}
+    for path in ("status", "totalContacts"):
+        assert "forecast:spring%7C1" in written(path)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,8 @@ def test_a_campaign_makes_its_document_old_and_its_contacts_when_they_were_count
         (NOON, "daily:2026-11-21:a:b", ["figures@a%3Ab"]),
         (NOON, "daily:2026-11-23", ["today"]),
         (NOON, "durations:2026-11-22:spring", ["durations@spring"]),
-        (NOON, "steps-28:2026-11-22", []),
+        (NOON, "steps-28:2026-11-22", ["concurrency"]),
+        (NOON, "steps-00:2026-11-21:spring", ["concurrency@spring"]),
         (NOON, "campaign:spring", []),
         # Half a minute on either side of midnight in Madrid some clocks are past it.
         (datetime(2026, 11, 22, 22, 59, 30, tzinfo=UTC), "daily:2026-11-22", ["figures", "today"]),
@@ -204,7 +207,9 @@ async def test_an_id_that_is_too_long_to_be_cached_stops_nothing() -> None:
     cache = mock.AsyncMock()
     told = Invalidator(cache, ROWS, ZONE, FixedClock(NOON))
     await told.changed([a_change(None, {"_id": "x" * 600}, collection="campaigns")])
-    assert not cache.invalidate.called
+    # A forecast is kept under its campaign's scope, which is short for every campaign.
+    (only,) = cache.invalidate.mock_calls
+    assert only.args[0].raw.startswith(ROWS["forecast"].space.key("x").raw[:-1])
 
 
 def test_every_row_names_a_source_that_the_feed_tells_of() -> None:

@@ -69,10 +69,13 @@ def test_the_time_to_live_of_each_cached_thing_is_the_contracts() -> None:
         "calls": (30, None),
         "details": (300, None),
         "contacts": (300, None),
+        "forecast": (30, None),
         "analytics": (3_600, 900),
         "analytics-today": (60, None),
         "period": (900, None),
         "durations": (300, None),
+        "concurrency": (60, None),
+        "failures": (10, None),
     }
     assert not {row.name for row in CACHED} & {view.name for view in VIEWS}
 

@@ -66,10 +66,14 @@ def test_a_rate_has_one_decimal(numerator: int, denominator: int, percent: float
 def test_the_summary_carries_the_hours_the_directions_and_the_outcomes() -> None:
     day = counted({"completed": 3}, by_direction={"inbound": 1, "outbound": 2})
     day["callVolume"]["byHour"][8] = 3
+    day["callVolume"]["attemptsByHour"][8] = 2
+    day["callVolume"]["humanByHour"][9] = 1
     day["outcomes"]["human"] = 2
     shown = summary(day, 0)
     assert len(shown["byHour"]) == 24
     assert shown["byHour"][8] == 3
+    assert shown["attemptsByHour"] == [0] * 8 + [2] + [0] * 15
+    assert shown["humanByHour"] == [0] * 9 + [1] + [0] * 14
     assert shown["byDirection"] == {"inbound": 1, "outbound": 2}
     assert shown["outcomes"]["human"] == 2
     shown["byHour"][8] = shown["byStatus"]["completed"] = 0
@@ -96,6 +100,7 @@ def test_a_campaign_without_a_document_or_without_calls_is_still_a_campaign() ->
         None,
     )
     assert calls_only["queuedCalls"] == 0
+    assert not [name for name in calls_only if "Hour" in name]
     document_only = campaign_status("c", None, {"name": "Spring", "totalContacts": 40})
     assert (document_only["queuedCalls"], document_only["totalCalls"]) == (40, 0)
 

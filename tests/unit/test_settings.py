@@ -255,3 +255,21 @@ def test_no_rate_is_below_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALLBOARD_REQUESTS_PER_S", "-1")
     with pytest.raises(ConfigurationError, match="CALLBOARD_REQUESTS_PER_S"):
         load_settings()
+
+
+def test_what_the_account_may_do_is_told_or_twilios_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert (load_settings().calls_per_s, load_settings().concurrency) == (1.0, None)
+    monkeypatch.setenv("CALLBOARD_CALLS_PER_S", "2.5")
+    monkeypatch.setenv("CALLBOARD_CONCURRENCY", "30")
+    assert (load_settings().calls_per_s, load_settings().concurrency) == (2.5, 30)
+    for name, wrong in {
+        "CALLBOARD_CALLS_PER_S": ("0", "-1", "nan", "inf", "fast"),
+        "CALLBOARD_CONCURRENCY": ("0", "1.5", "many"),
+    }.items():
+        for value in wrong:
+            with monkeypatch.context() as there:
+                there.setenv(name, value)
+                with pytest.raises(ConfigurationError, match=name):
+                    load_settings()

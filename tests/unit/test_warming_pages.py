@@ -87,6 +87,11 @@ def test_what_is_no_page_of_ours_is_nothing(name: object) -> None:
             Page("analytics/*", "c1"),
             "/api/analytics/daily?campaignId={id}&from={-6}&to={0}",
         ),
+        (
+            "/api/analytics/concurrency?day=2026-03-25",
+            Page("analytics", ""),
+            "/api/analytics/concurrency?day={-1}",
+        ),
     ],
 )
 def test_a_path_is_of_a_page_and_can_be_asked_again(
@@ -107,6 +112,7 @@ def test_a_path_is_of_a_page_and_can_be_asked_again(
         "/api/analytics/daily?from=yesterday",
         "/api/analytics/daily?from=2026-03-27&to=2026-03-28",
         "/api/analytics/daily?from=2019-03-27&to=2026-03-26",
+        "/api/analytics/concurrency?day=2026-03-27",
     ],
 )
 def test_free_text_numbers_and_cursors_are_never_kept(target: str) -> None:
@@ -122,6 +128,7 @@ def test_free_text_numbers_and_cursors_are_never_kept(target: str) -> None:
         "/healthz",
         "/api/session",
         "/api/campaigns/c1/status/x",
+        "/api/analytics/failures",
         "/api/campaigns/%2e%2e",
         "/api/campaigns/a%2Fb",
         "/api/campaigns/a%0Ab/status",

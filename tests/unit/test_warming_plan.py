@@ -65,6 +65,8 @@ def test_views_are_never_loaded_and_the_rest_by_its_row() -> None:
         "/api/analytics/daily?from={-6}&to={-1}": "analytics",
         "/api/analytics/daily?from={-6}&to={0}": "analytics-today",
         "/api/analytics/durations?from={-6}&to={0}": "durations",
+        "/api/analytics/concurrency?day={0}": "concurrency",
+        "/api/analytics/failures": "",
     }
     assert {template: keyspace_of(template) for template in rows} == rows
     assert not PLAN.foresees("/api/campaigns")

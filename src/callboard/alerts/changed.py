@@ -23,23 +23,32 @@ _WINDOW_S_MIN, _WINDOW_S_MAX = 60.0, 3600.0
 Take = Callable[[Rule, Any], Rule]
 
 
-def rules_of(text: str) -> Sequence[Rule]:
+def rules_of(text: str, concurrency: int | None = None) -> Sequence[Rule]:
     """Return the rules as a JSON text changes them; empty: as they are by default.
+
+    `concurrency` is how many calls may go on at one time (`CALLBOARD_CONCURRENCY`), which the rule
+    of that name is judged by unless the text gives it another limit.
 
     Raises:
         ConfigurationError: the text is no JSON, or something in it cannot be meant.
     """
+    rules = RULES if concurrency is None else tuple(_limited(concurrency))
     if not text.strip():
-        return RULES
+        return rules
     try:
         given = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         message = f'CALLBOARD_ALERTS is no JSON ({error}): write e.g. {{"drift": {{"off": true}}}}'
         raise ConfigurationError(message) from error
-    return changed(given)
+    return changed(given, rules)
 
 
-def changed(given: Any) -> Sequence[Rule]:
+def _limited(concurrency: int) -> Iterator[Rule]:
+    for rule in RULES:
+        yield replace(rule, limit=float(concurrency)) if rule.name == "concurrency" else rule
+
+
+def changed(given: Any, defaults: Sequence[Rule] = RULES) -> Sequence[Rule]:
     """Return the rules as an object changes them.
 
     Raises:
@@ -50,7 +59,7 @@ def changed(given: Any) -> Sequence[Rule]:
         raise ConfigurationError(message)
     wrong = [_unknown(name) for name in given if rule_named(name) is None]
     rules: list[Rule] = []
-    for rule in RULES:
+    for rule in defaults:
         changes = given.get(rule.name, {})
         if not isinstance(changes, dict):
             wrong.append(f'{rule.name} must be an object, e.g. {{"off": true}}')

@@ -13,11 +13,15 @@ from callboard.clock import Clock
 from callboard.domain.buckets import Bucket
 from callboard.domain.changes import ChangeBatch, ClusterTime
 from callboard.domain.contacts import Contact, shown_contact
+from callboard.domain.failures import Ended
+from callboard.domain.forecast import Course
 from callboard.domain.queries import CallPage, CallQuery
 from callboard.store.changes import read_changes
 from callboard.store.contacts import Contacts, cursor_of
 from callboard.store.database import MongoDatabase, prepare
+from callboard.store.failures import Endings
 from callboard.store.figures import FigureStore
+from callboard.store.forecast import Courses
 from callboard.store.reads import Calls, Campaigns
 from callboard.store.snapshots import newest_commit
 from callboard.store.timeline import Timelines
@@ -74,6 +78,8 @@ class StoreReads:
         self._calls = Calls(database)
         self._campaigns = Campaigns(database)
         self._contacts = Contacts(database)
+        self._courses = Courses(database)
+        self._endings = Endings(database)
         self._timeline = CallTimeline(self._calls, Timelines(database))
         self._figures = figures
         self._clock = clock
@@ -145,6 +151,10 @@ class StoreReads:
         """Write down how many contacts a campaign has; return it and the commit time."""
         return await self._contacts.tell(campaign_id, self._clock.now())
 
+    async def course(self, campaign_id: str, after: int = 0) -> tuple[Course | None, int]:
+        """Return how a campaign has gone so far, None when nothing knows it, and as of when."""
+        return await self._courses.of(campaign_id, self._clock.now(), after)
+
     async def days(
         self, first: str, last: str, campaign_id: str | None, after: int = 0
     ) -> tuple[Sequence[Document], int]:
@@ -156,6 +166,18 @@ class StoreReads:
     ) -> tuple[Sequence[Document], int]:
         """Return how many calls lasted each second, and as of when."""
         return await self._figures.days_as_of("durations", first, last, campaign_id, after)
+
+    async def steps(
+        self, day: str, campaign_id: str | None, after: int = 0
+    ) -> tuple[Sequence[Document], int]:
+        """Return a day's steps of concurrency, and as of when."""
+        return await self._figures.days_as_of("steps", day, day, campaign_id, after)
+
+    async def endings(
+        self, now: datetime, campaign_id: str | None, after: int = 0
+    ) -> tuple[Sequence[Ended], int]:
+        """Return how the calls of the last 24 hours ended, and as of when."""
+        return await self._endings.recent(now, campaign_id, after)
 
     async def newest(self) -> int:
         """Return a commit time that contains all that was committed before it was asked for."""

@@ -111,7 +111,7 @@ def require_usable(settings: Settings) -> None:
     Raises:
         ConfigurationError: `CALLBOARD_ALERTS` or `CALLBOARD_ALERT_URLS` cannot be used.
     """
-    rules_of(settings.alerts)
+    rules_of(settings.alerts, settings.concurrency)
     targets_of(_urls(settings))
 
 
@@ -131,7 +131,7 @@ def alerting_of(
     Raises:
         ConfigurationError: `CALLBOARD_ALERTS` or `CALLBOARD_ALERT_URLS` cannot be used.
     """
-    rules = rules_of(settings.alerts)
+    rules = rules_of(settings.alerts, settings.concurrency)
     projector, checks, replicas = projection
     counted = counted or Counted()
     parts = Parts(

@@ -125,16 +125,16 @@ class Server:
             observing.metrics.render,
             alerts.payload,
             observing.admin,
+            calls_per_s=settings.calls_per_s,
+            concurrency_limit=settings.concurrency,
         )
         api = api_of(context)
-        around = _around(projecting, reads, secret)
+        within, around = Within(api), _around(projecting, reads, secret)
         habits, predicts = LearnedHabits(database), settings.predictive_warming == "on"
-        warming = await warming_of(
-            Within(api), caching.rows, habits, clock, around, predicts=predicts
-        )
+        warming = await warming_of(within, caching.rows, habits, clock, around, predicts=predicts)
         waited.append(warming)
         sockets.on_page = warming.opened
-        observing.complete(Within(api), warming, alerting)
+        observing.complete(within, warming, alerting)
         board = application(
             api, context, sockets.server, settings.origins, limits, told=warming.read
         )
@@ -153,8 +153,7 @@ class Server:
             "access": lambda: ring.watch(gate),
         }
         background = [Background(name, run, clock, self.failed) for name, run in runs.items()]
-        schedule = Schedule(checks, zone, settings.drift_check_s)
-        await self._run([*background, schedule, web])
+        await self._run([*background, Schedule(checks, zone, settings.drift_check_s), web])
 
     def _projecting(self, connections: Connections) -> Projecting:
         """Return the projector, what checks its figures, and the copies of its views."""

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from callboard.cache import Cache
 from callboard.clock import Clock
-from callboard.domain.buckets import DURATIONS, day_of
+from callboard.domain.buckets import DURATIONS, day_of, is_steps
 from callboard.domain.calls import call_key
 from callboard.domain.changes import Change, ClusterTime
 from callboard.domain.figures import FigureWrite
@@ -53,6 +53,8 @@ def entries_of(rows: Mapping[str, Cached], change: Change) -> Iterator[tuple[str
         yield from (("call", id_) for id_ in sorted(ids))
     if change.collection == "campaigns" and touches(rows["details"], change):
         yield "details", str(documents[0]["_id"])
+    if change.collection == "campaigns" and touches(rows["forecast"], change):
+        yield "forecast", scope_of(str(documents[0]["_id"]))
 
 
 def tags_of(rows: Mapping[str, Cached], change: Change) -> Iterator[Tag]:
@@ -117,6 +119,8 @@ class Invalidator:
                 yield Tag(scoped("today", scope), self._rows["analytics-today"].window_s)
         elif series == DURATIONS:
             yield Tag(scoped("durations", scope), self._rows["durations"].window_s)
+        elif is_steps(series):
+            yield Tag(scoped("concurrency", scope), self._rows["concurrency"].window_s)
 
     async def began(self, at: ClusterTime) -> None:
         """Make everything old that was read before a projector began."""

@@ -40,7 +40,7 @@ def list_() -> None:
 
 async def _listed(settings: Settings) -> list[str]:
     async with alert_store(settings) as store:
-        found = await AlertsShown(store, rules_of(settings.alerts)).payload()
+        found = await AlertsShown(store, rules_of(settings.alerts, settings.concurrency)).payload()
     lines = [f"judged last: {found['judgedAt'] or 'never'}"]
     for each in found["firing"]:
         about = _about(each["rule"], each["label"])
@@ -74,7 +74,8 @@ def test(since: str, rules: str | None, *, send: bool) -> None:
 async def _tested(
     settings: Settings, rules: str | None, since: datetime, until: datetime
 ) -> list[str]:
-    chosen = rules_of(_text_of(rules) if rules is not None else settings.alerts)
+    text = _text_of(rules) if rules is not None else settings.alerts
+    chosen = rules_of(text, settings.concurrency)
     async with alert_store(settings) as store:
         found = await would_have_fired(store, chosen, settings, since, until)
     return [*_summary(found, [rule.name for rule in chosen])]

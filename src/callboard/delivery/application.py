@@ -13,11 +13,13 @@ from callboard import __version__
 from callboard.delivery.api import (
     admin,
     alerts,
+    analytics,
     calls,
     campaigns,
     contacts,
     dashboard,
     docs,
+    forecast,
     health,
     session,
 )
@@ -44,7 +46,19 @@ def api_of(context: Context) -> ASGIApp:
         dependencies=[Depends(no_unknown_parameters)],
     )
     api.state.context = context
-    for module in (calls, campaigns, contacts, dashboard, alerts, session, admin, health, docs):
+    for module in (
+        calls,
+        campaigns,
+        forecast,
+        contacts,
+        dashboard,
+        analytics,
+        alerts,
+        session,
+        admin,
+        health,
+        docs,
+    ):
         api.include_router(module.router)
     api.router.routes.append(Route(docs.STYLE_PATH, docs.style, methods=["GET"]))
     api.router.routes.extend(page_routes())

@@ -7,9 +7,24 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-__all__ = ["DIST", "page_routes"]
+__all__ = ["DIST", "SCREENS", "page_routes"]
 
 DIST = Path(__file__).parent / "web" / "dist"
+
+SCREENS = (
+    "/",
+    "/live",
+    "/campaigns",
+    "/campaigns/{id}",
+    "/analytics",
+    "/calls",
+    "/calls/{sid}",
+    "/alerts",
+    "/system",
+    "/wall",
+)
+"""Addresses of the page, which finds out itself what to show (web/src/store/route.js).
+Anything else is not found, so that a mistyped address of the API is not answered by a page."""
 
 _ENTRY = "index.html"
 _MISSING = (
@@ -38,7 +53,7 @@ def page_routes(dist: Path = DIST) -> list[BaseRoute]:
         response.headers["Cache-Control"] = "no-cache"
         return response
 
-    routes: list[BaseRoute] = [Route("/", index, methods=["GET"])]
+    routes: list[BaseRoute] = [Route(path, index, methods=["GET"]) for path in SCREENS]
     if (dist / "assets").is_dir():
         routes.append(Mount("/assets", _Immutable(directory=dist / "assets")))
     return routes

@@ -10,6 +10,7 @@ _PATTERNS = tuple(
     for template in (
         "/api/calls/{sid}/timeline",
         "/api/campaigns/{campaign_id}/status",
+        "/api/campaigns/{campaign_id}/forecast",
         "/api/campaigns/{campaign_id}/contacts",
         "/api/campaigns/{campaign_id}/contacts.csv",
         "/api/campaigns/{campaign_id}",
@@ -20,9 +21,11 @@ _FIXED = frozenset(
     {
         "/",
         "/api/alerts",
+        "/api/analytics/concurrency",
         "/api/analytics/daily",
         "/api/analytics/daily.csv",
         "/api/analytics/durations",
+        "/api/analytics/failures",
         "/api/calls",
         "/api/calls.csv",
         "/api/calls/active",
@@ -42,6 +45,11 @@ _FIXED = frozenset(
 )
 _PREFIXES = {"/api/admin/": "/api/admin/…", "/assets/": "/assets/…", "/socket.io/": "/socket.io/"}
 _OTHER = "other"
+_PAGE = "/"
+_SCREENS = frozenset(
+    {"/live", "/campaigns", "/analytics", "/calls", "/alerts", "/system", "/wall"}
+)
+_SCREEN_OF_ONE = ("/campaigns/", "/calls/")
 
 TEMPLATES = (*sorted(_FIXED), *(name for _, name in _PATTERNS), *_PREFIXES.values(), _OTHER)
 """Every name there is."""
@@ -52,10 +60,14 @@ def template_of(path: str) -> str:
 
     >>> template_of("/api/calls/CA1"), template_of("/api/calls/active"), template_of("/x.php")
     ('/api/calls/{sid}', '/api/calls/active', 'other')
+    >>> template_of("/analytics"), template_of("/campaigns/spring")
+    ('/', '/')
     """
     if path in _FIXED:
         return path
     for prefix, name in _PREFIXES.items():
         if path.startswith(prefix):
             return name
+    if path in _SCREENS or path.startswith(_SCREEN_OF_ONE):
+        return _PAGE
     return next((name for pattern, name in _PATTERNS if pattern.fullmatch(path)), _OTHER)

@@ -47,7 +47,8 @@ _CURRENCY_LENGTH = 3
 def counters(call: Mapping[str, Any], hour: int) -> dict[str, int]:
     """Return the counters one call moves, each with how far.
 
-    `contact.*` counts *attempts* only: calls we placed that left the queue.
+    `contact.*` counts *attempts* only: calls we placed that left the queue. So do `attemptsByHour`
+    and `humanByHour`, which are its `attempts` and `human` by the hour in which the call began.
     """
     status = _one_of(STATUS_RANK, call.get("status"))
     direction = _one_of(DIRECTIONS, call.get("direction"))
@@ -68,17 +69,27 @@ def counters(call: Mapping[str, Any], hour: int) -> dict[str, int]:
     if outcome != UNKNOWN:
         moved[f"outcomes.{outcome}"] = 1
     if direction != "inbound" and left_the_queue(call):
-        moved["contact.attempts"] = 1
-        if status in _ANSWERED or call.get("answerTime") is not None:
-            moved["contact.answered"] = 1
-        if outcome in ("human", "voicemail"):
-            moved[f"contact.{outcome}"] = 1
+        moved[_ATTEMPT_PATHS[hour]] = 1
+        _count_attempt(call, status, outcome, moved)
+        if outcome == "human":
+            moved[_HUMAN_PATHS[hour]] = 1
     if status == "failed":
         moved["failures.total"] = 1
         moved[f"failures.bySipCode.{_sip_code(call)}"] = 1
     _count_conversation(call, moved)
     _count_price(call, moved)
     return moved
+
+
+def _count_attempt(
+    call: Mapping[str, Any], status: str, outcome: str, moved: dict[str, int]
+) -> None:
+    """Add what became of a call that we placed."""
+    moved["contact.attempts"] = 1
+    if status in _ANSWERED or call.get("answerTime") is not None:
+        moved["contact.answered"] = 1
+    if outcome in ("human", "voicemail"):
+        moved[f"contact.{outcome}"] = 1
 
 
 def _count_conversation(call: Mapping[str, Any], moved: dict[str, int]) -> None:
@@ -143,6 +154,8 @@ def _bucket_of(lasted_s: int) -> int:
 
 
 _HOUR_PATHS = [f"callVolume.byHour.{hour}" for hour in range(24)]
+_ATTEMPT_PATHS = [f"callVolume.attemptsByHour.{hour}" for hour in range(24)]
+_HUMAN_PATHS = [f"callVolume.humanByHour.{hour}" for hour in range(24)]
 _STATUS_PATHS = {name: f"callVolume.byStatus.{name}" for name in (*STATUS_RANK, UNKNOWN)}
 _DIRECTION_PATHS = {name: f"callVolume.byDirection.{name}" for name in (*DIRECTIONS, UNKNOWN)}
 _DURATION_PATHS = [f"duration.buckets.{name}" for name in BUCKET_NAMES]

@@ -53,6 +53,8 @@ def empty_counters() -> Document:
             "total": 0,
             "byStatus": dict.fromkeys(STATUS_RANK, 0),
             "byHour": [0] * _HOURS,
+            "attemptsByHour": [0] * _HOURS,
+            "humanByHour": [0] * _HOURS,
             "byDirection": dict.fromkeys(DIRECTIONS, 0),
         },
         "duration": {

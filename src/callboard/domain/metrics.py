@@ -70,6 +70,8 @@ def summary(counted: Mapping[str, Any], active_calls: int) -> dict[str, Any]:
         "successRate": percentage(completed, completed + failed),
         "byStatus": dict(volume["byStatus"]),
         "byHour": list(volume["byHour"]),
+        "attemptsByHour": list(volume["attemptsByHour"]),
+        "humanByHour": list(volume["humanByHour"]),
         "byDirection": dict(volume["byDirection"]),
         **details(counted),
         "maxDuration": counted["duration"].get("max"),

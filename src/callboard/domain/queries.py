@@ -15,11 +15,23 @@ class CallQuery:
     limit: int
     before: str | None = None
     """Where the previous page ended: its `next`."""
-    status: str | None = None
+    statuses: tuple[str, ...] = ()
+    """Any of these, each once and in order; empty: any at all."""
     campaign_id: str | None = None
     direction: str | None = None
     from_number: str | None = None
     to_number: str | None = None
+    number: str | None = None
+    """Either side's."""
+    conversation_id: str | None = None
+    outcome: str | None = None
+    """As people are shown it: a call that goes on has none yet."""
+    sip_code: int | None = None
+    min_duration_s: int | None = None
+    """At least so long, of completed calls."""
+    max_duration_s: int | None = None
+    """Shorter than that, of completed calls."""
+    success: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
 

@@ -32,7 +32,7 @@ _TYPES = ["daily", "campaign", "durations", "steps"]
 _WRITES_PER_COMMAND = 1_000
 _DAYS_MAX = 1_000
 """Local days that are read at once: more than anybody may ask for."""
-_VERSION = 3
+_VERSION = 4
 """Of what is counted, and how: figures of another version are folded anew."""
 
 
@@ -234,7 +234,7 @@ class FigureStore:
     ) -> tuple[Sequence[MongoDocument], int]:
         """Return a range's documents, oldest first, and the commit time they are complete up to.
 
-        `series` is `daily` or `durations`; `after` is what the answer must contain.
+        `series` is `daily`, `durations` or `steps`; `after` is what the answer must contain.
         """
         return await find_as_of(
             self._database,

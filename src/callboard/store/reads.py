@@ -11,7 +11,7 @@ from bson import ObjectId, Timestamp
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from callboard.domain.calls import ACTIVE_STATUSES
+from callboard.domain.calls import ACTIVE_STATUSES, TERMINAL_STATUSES
 from callboard.domain.changes import ClusterTime
 from callboard.domain.queries import CallPage, CallQuery
 from callboard.domain.stale import UNENDED_STATUSES
@@ -194,16 +194,22 @@ _ACTIVE_ORDER = {"startTime": -1}
 def _filter(query: CallQuery) -> dict[str, Any]:
     """Return MongoDB's filter for a list; the cursor bounds it from above."""
     exact = {
-        "status": query.status,
+        "status": _status_filter(query),
         "campaignId": query.campaign_id,
         "direction": query.direction,
         "from": query.from_number,
         "to": query.to_number,
+        "conversationId": query.conversation_id,
+        "outcome": query.outcome,
+        "twilio.sipResponseCode": query.sip_code,
+        "success": query.success,
+        "startTime": _range(query.since, query.until),
+        "duration": _range(query.min_duration_s, query.max_duration_s),
     }
     wanted: dict[str, Any] = {name: value for name, value in exact.items() if value is not None}
-    window = {"$gte": query.since, "$lt": query.until}
-    if any(window.values()):
-        wanted["startTime"] = {name: value for name, value in window.items() if value is not None}
+    if query.number is not None:
+        # No index has it: the calls are read by their start, newest first, until a page is full.
+        wanted["$or"] = [{"from": query.number}, {"to": query.number}]
     if query.before is not None:
         started, sid = _read_cursor(query.before)
         earlier = {
@@ -211,6 +217,38 @@ def _filter(query: CallQuery) -> dict[str, Any]:
         }
         wanted = {"$and": [wanted, earlier]}
     return wanted
+
+
+def _range(least: object, limit: object) -> dict[str, object] | None:
+    """Return a filter of what is at least `least` and below `limit`, None without both."""
+    bounds = {"$gte": least, "$lt": limit}
+    return {name: value for name, value in bounds.items() if value is not None} or None
+
+
+def _status_filter(query: CallQuery) -> Any:
+    """Return the filter of the status, None for any.
+
+    Also where none is asked for: durations are completed calls', and what is stored of the outcome
+    of a call that goes on is not shown.
+    """
+    wanted = set(query.statuses)
+    if query.min_duration_s is not None or query.max_duration_s is not None:
+        wanted = wanted & _COMPLETED if wanted else set(_COMPLETED)
+    elif query.outcome is not None:
+        if not wanted:
+            return {"$nin": sorted(ACTIVE_STATUSES)}
+        wanted -= ACTIVE_STATUSES
+    elif not wanted:
+        return None
+    if len(wanted) == 1:
+        return next(iter(wanted))
+    if wanted and wanted <= TERMINAL_STATUSES:
+        # The very words of the partial index `over`: it then merges one range for each status.
+        return {"$in": sorted(TERMINAL_STATUSES), "$nin": sorted(TERMINAL_STATUSES - wanted)}
+    return {"$in": sorted(wanted)}
+
+
+_COMPLETED = frozenset({"completed"})
 
 
 def _cursor_of(document: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from callboard.store.database import MongoDatabase, MongoDocument
 from callboard.store.faults import unavailable
 
-__all__ = ["commit_time", "find_as_of", "newest_commit", "timestamp"]
+__all__ = ["aggregate_as_of", "commit_time", "find_as_of", "newest_commit", "timestamp"]
 
 _INCREMENT_BITS = 32
 
@@ -54,9 +54,6 @@ async def find_as_of(
     Raises:
         StoreUnavailable: MongoDB does not answer.
     """
-    concern: dict[str, Any] = {"level": "snapshot"}
-    if after:
-        concern["afterClusterTime"] = timestamp(after)
     command = {
         "find": collection,
         "filter": query,
@@ -64,10 +61,42 @@ async def find_as_of(
         "limit": limit,
         "batchSize": limit,
         "singleBatch": True,
-        "readConcern": concern,
     }
+    return await _as_of(database, command, after)
+
+
+async def aggregate_as_of(
+    database: MongoDatabase,
+    collection: str,
+    pipeline: Sequence[Mapping[str, Any]],
+    *,
+    after: int = 0,
+) -> tuple[Sequence[MongoDocument], int]:
+    """Return what a pipeline makes, a thousand documents at most, and as of when.
+
+    Raises:
+        StoreUnavailable: MongoDB does not answer.
+    """
+    command = {
+        "aggregate": collection,
+        "pipeline": [*pipeline, {"$limit": _MADE_MAX}],
+        "cursor": {"batchSize": _MADE_MAX + 1},
+    }
+    return await _as_of(database, command, after)
+
+
+_MADE_MAX = 1_000
+
+
+async def _as_of(
+    database: MongoDatabase, command: Mapping[str, Any], after: int
+) -> tuple[Sequence[MongoDocument], int]:
+    """Read a snapshot that contains the commit `after`; return it, and its commit time."""
+    concern: dict[str, Any] = {"level": "snapshot"}
+    if after:
+        concern["afterClusterTime"] = timestamp(after)
     try:
-        reply = await database.command(command)
+        reply = await database.command({**command, "readConcern": concern})
     except PyMongoError as error:
         raise unavailable(error) from error
     cursor = reply["cursor"]

@@ -49,6 +49,7 @@ _LISTS = {
     ("campaigns",): "campaigns",
     ("analytics", "daily"): "analytics",
     ("analytics", "durations"): "analytics",
+    ("analytics", "concurrency"): "analytics",
 }
 _ONES = {
     ("calls", ""): "call/*",
@@ -64,7 +65,7 @@ _PLAIN = {
     "status": re.compile(r"[a-z-]{1,20}"),
     "direction": re.compile(r"[a-z]{1,10}"),
 }
-_DAYS = frozenset({"from", "to"})
+_DAYS = frozenset({"from", "to", "day"})
 _RELATIVE = re.compile(r"\{(0|-[0-9]{1,3})\}")
 
 

@@ -21,6 +21,7 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
     "analytics-today": ("/api/analytics/daily?from={-6}&to={0}",),
     "period": tuple(f"/api/dashboard/summary?period={of}" for of in ("yesterday", "7d", "30d")),
     "durations": ("/api/analytics/durations?from={-6}&to={0}",),
+    "concurrency": ("/api/analytics/concurrency?day={0}",),
 }
 """How each row is asked for by the pages; a call's is only known by its SID."""
 
@@ -39,6 +40,7 @@ def keyspace_of(template: str) -> str:
         "/api/campaigns/{id}/contacts": "contacts",
         "/api/analytics/daily": "analytics-today" if "to={0}" in query else "analytics",
         "/api/analytics/durations": "durations",
+        "/api/analytics/concurrency": "concurrency",
         "/api/dashboard/summary": "" if query in ("", "period=today") else "period",
     }
     return named.get(path, "")

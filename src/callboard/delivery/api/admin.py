@@ -20,8 +20,10 @@ router = APIRouter(
 
 WARMABLE = frozenset(
     {
+        "/api/analytics/concurrency",
         "/api/analytics/daily",
         "/api/analytics/durations",
+        "/api/analytics/failures",
         "/api/calls",
         "/api/calls/active",
         "/api/calls/{sid}",

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
 from callboard.cache import Loaded
@@ -21,13 +21,12 @@ from callboard.delivery.api.context import (
     reader,
     refresh_if_asked,
 )
-from callboard.delivery.api.schemas import Status
 from callboard.delivery.board import ACTIVE_MAX_AGE_S
 from callboard.delivery.cached import Wanted
 from callboard.delivery.conditional import read_through, respond
 from callboard.delivery.methods import HEAD
 from callboard.delivery.table import MEDIA_TYPE, attachment, rendered
-from callboard.domain.calls import CALL_FIELDS, shown_call
+from callboard.domain.calls import CALL_FIELDS, STATUS_RANK, shown_call
 from callboard.domain.queries import CallPage, CallQuery
 from callboard.errors import CallNotFound
 from callboard.keyspaces import scope_of
@@ -39,7 +38,39 @@ router = APIRouter(prefix="/api/calls", tags=["calls"], dependencies=[Depends(re
 _TIMELINE_MAX_AGE_S = 30
 _LIMIT_MAX = 500
 _ROWS_MAX = 100_000
+_DURATION_MAX_S = 1_000_000
 
+
+def _known(text: str) -> str:
+    """Refuse statuses that there are not.
+
+    Raises:
+        ValueError: one is unknown; says which.
+    """
+    unknown = [word for word in text.split(",") if word not in STATUS_RANK]
+    if unknown:
+        message = f"there is no status '{unknown[0]}'; there are {', '.join(STATUS_RANK)}"
+        raise ValueError(message)
+    return text
+
+
+_STATUS = f"({'|'.join(STATUS_RANK)})"
+Statuses = Annotated[
+    str,
+    AfterValidator(_known),
+    # Told, not checked: what is unknown is named.
+    Field(max_length=200, json_schema_extra={"pattern": f"^{_STATUS}(,{_STATUS})*$"}),
+]
+Outcome = Literal[
+    "human",
+    "voicemail",
+    "answered_unknown",
+    "no_answer",
+    "busy",
+    "failed",
+    "canceled",
+    "unconfirmed",
+]
 Sid = Annotated[str, Path(min_length=1, max_length=200)]
 
 
@@ -49,11 +80,26 @@ class _Filters(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     before: str | None = Field(None, max_length=200, description="`next` of an earlier page.")
-    status: Status | None = None
+    status: Statuses | None = Field(None, description="Any of these, comma-separated.")
     campaign_id: str | None = Field(None, alias="campaignId", max_length=200)
     direction: Literal["inbound", "outbound"] | None = None
     from_: str | None = Field(None, alias="from", max_length=100)
     to: str | None = Field(None, max_length=100)
+    number: str | None = Field(None, max_length=100, description="Either `from` or `to`.")
+    conversation_id: str | None = Field(None, alias="conversationId", max_length=200)
+    outcome: Outcome | None = Field(None, description="Of calls that are over.")
+    sip_code: int | None = Field(
+        None, alias="sipCode", ge=100, le=699, description="Twilio's `sipResponseCode`."
+    )
+    min_duration: int | None = Field(
+        None, alias="minDuration", ge=0, le=_DURATION_MAX_S, description="Completed, at least (s)."
+    )
+    max_duration: int | None = Field(
+        None, alias="maxDuration", ge=0, le=_DURATION_MAX_S, description="Completed, shorter (s)."
+    )
+    success: Literal["true", "false"] | None = Field(
+        None, description="How ElevenLabs judged the conversation."
+    )
     since: AnInstant | None = Field(None, description="Started at or after; ISO-8601.")
     until: AnInstant | None = Field(None, description="Started before; ISO-8601.")
 
@@ -64,11 +110,18 @@ class _Filters(BaseModel):
         return CallQuery(
             limit=limit,
             before=self.before,
-            status=self.status,
+            statuses=tuple(sorted(set(self.status.split(",")))) if self.status else (),
             campaign_id=self.campaign_id,
             direction=self.direction,
             from_number=self.from_,
             to_number=self.to,
+            number=self.number,
+            conversation_id=self.conversation_id,
+            outcome=self.outcome,
+            sip_code=self.sip_code,
+            min_duration_s=self.min_duration,
+            max_duration_s=self.max_duration,
+            success=self.success == "true" if self.success else None,
             since=since,
             until=until,
         )
@@ -114,7 +167,8 @@ _ID_LENGTH_MAX = 300
 
 def _id_of(query: CallQuery) -> str:
     """Return what a list is kept under: its campaign, then everything that is asked for."""
-    asked = orjson.dumps(query)
+    told = ((name, getattr(query, name)) for name in CallQuery.__slots__)
+    asked = orjson.dumps({name: value for name, value in told if value not in (None, ())})
     words = quote(asked, safe="{}:,")
     if len(words) > _ID_LENGTH_MAX:
         words = blake2b(asked, digest_size=16).hexdigest()

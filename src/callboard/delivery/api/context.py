@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Protocol
 
 from fastapi.exceptions import RequestValidationError
@@ -22,6 +22,8 @@ from callboard.delivery.guard import PRINCIPAL
 from callboard.delivery.known import Known
 from callboard.delivery.replica import Replica
 from callboard.domain.contacts import Contact
+from callboard.domain.failures import Ended
+from callboard.domain.forecast import Course
 from callboard.domain.queries import CallPage, CallQuery
 
 __all__ = [
@@ -112,6 +114,9 @@ class Records(Protocol):
             CampaignNotFound: there is none.
         """
 
+    async def course(self, campaign_id: str, after: int = 0) -> tuple[Course | None, int]:
+        """Return how a campaign has gone so far, None when nothing knows it, and as of when."""
+
     async def days(
         self, first: str, last: str, campaign_id: str | None, after: int = 0
     ) -> tuple[Sequence[dict[str, Any]], int]:
@@ -121,6 +126,16 @@ class Records(Protocol):
         self, first: str, last: str, campaign_id: str | None, after: int = 0
     ) -> tuple[Sequence[dict[str, Any]], int]:
         """Return how many calls lasted each second, by days, and as of when."""
+
+    async def steps(
+        self, day: str, campaign_id: str | None, after: int = 0
+    ) -> tuple[Sequence[dict[str, Any]], int]:
+        """Return a local day's steps of concurrency, and as of when."""
+
+    async def endings(
+        self, now: datetime, campaign_id: str | None, after: int = 0
+    ) -> tuple[Sequence[Ended], int]:
+        """Return how the calls of the 24 hours up to `now` ended, alike ones together."""
 
 
 async def no_alerts() -> Mapping[str, Any]:
@@ -148,6 +163,10 @@ class Context:
     """Tells what fires and what was told last; raises StoreUnavailable."""
     cache_admin: CacheAdmin | None = None
     """None: the cache is not administered here."""
+    calls_per_s: float = 1.0
+    """How many calls a second the account begins (`CALLBOARD_CALLS_PER_S`)."""
+    concurrency_limit: int | None = None
+    """How many calls may go on at one time (`CALLBOARD_CONCURRENCY`); None: nobody has said."""
 
 
 def context_of(request: Request) -> Context:

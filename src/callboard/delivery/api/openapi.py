@@ -17,6 +17,8 @@ from callboard.delivery.api import contact_schemas
 from callboard.delivery.api import schemas as shown
 from callboard.delivery.api.admin_schemas import CacheStatistics, Invalidated, WarmedAnswer
 from callboard.delivery.api.alert_schemas import Alerts
+from callboard.delivery.api.figure_schemas import ConcurrencyCurve, FailureCauses
+from callboard.delivery.api.forecast_schemas import Forecast
 from callboard.delivery.auth import COOKIE
 from callboard.delivery.table import MEDIA_TYPE
 
@@ -105,6 +107,8 @@ _ANSWERS: Mapping[tuple[str, str], _Answer] = {
     ("get", "/api/analytics/durations"): _Answer(
         shown.DurationSpread, kept=True, problems=_STORED
     ),
+    ("get", "/api/analytics/concurrency"): _Answer(ConcurrencyCurve, kept=True, problems=_STORED),
+    ("get", "/api/analytics/failures"): _Answer(FailureCauses, kept=True, problems=_STORED),
     ("get", "/api/analytics/daily.csv"): _Answer(
         media=MEDIA_TYPE, problems=_STORED, headers=_SAVED
     ),
@@ -114,6 +118,9 @@ _ANSWERS: Mapping[tuple[str, str], _Answer] = {
     ),
     ("get", "/api/campaigns/{campaign_id}/status"): _Answer(
         shown.CampaignAt, kept=True, problems=_FOUND
+    ),
+    ("get", "/api/campaigns/{campaign_id}/forecast"): _Answer(
+        Forecast, kept=True, problems=_FOUND
     ),
     ("post", "/api/campaigns"): _Answer(
         shown.CampaignWritten,

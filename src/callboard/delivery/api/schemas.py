@@ -178,6 +178,8 @@ class Figures(_Details):
     success_rate: float | None
     by_status: Counts
     by_hour: list[int]
+    attempts_by_hour: list[int]
+    human_by_hour: list[int]
     by_direction: Counts
     duration_buckets: Counts
     max_duration: float | None
@@ -249,6 +251,8 @@ class Volume(_Shown):
     total: int
     by_status: Counts
     by_hour: list[int]
+    attempts_by_hour: list[int]
+    human_by_hour: list[int]
     by_direction: Counts
 
 
