@@ -13,6 +13,7 @@ from callboard.alerts.changed import rules_of
 from callboard.alerts.readings import Readings, looks_of
 from callboard.alerts.rules import Rule
 from callboard.alerts.stored import state_of
+from callboard.alerts.words import condition_of
 from callboard.app.alert_readings import Collector, Counts, Parts, Reads
 from callboard.app.alert_sending import Sending, targets_of
 from callboard.app.alerting import LOOK_EVERY_S, Alerting, Judging
@@ -165,6 +166,14 @@ class AlertsShown:
         self._store = store
         self._rules = {rule.name: rule for rule in rules}
 
+    async def firing(self) -> list[tuple[str, str]]:
+        """Return rule and label of what fires.
+
+        Raises:
+            StoreUnavailable: MongoDB does not answer.
+        """
+        return list(state_of((await self._store.state()).document).firing)
+
     async def payload(self) -> Mapping[str, Any]:
         """Return what fires and what was told last.
 
@@ -188,6 +197,23 @@ class AlertsShown:
         ]
         recent = [_told(document) for document in await self._store.recent(_RECENT_MAX)]
         return {"judgedAt": _text(state.at), "firing": firing, "recent": recent}
+
+    def rules(self) -> Mapping[str, Any]:
+        """Return the rules in force, in words."""
+        shown = [
+            {
+                "name": rule.name,
+                "title": rule.title,
+                "severity": rule.severity,
+                "condition": condition_of(rule),
+                "forS": rule.for_s,
+                "clearForS": rule.clear_for_s,
+                "minimum": rule.minimum or None,
+                "advice": rule.advice,
+            }
+            for rule in self._rules.values()
+        ]
+        return {"rules": shown}
 
 
 def _told(document: Mapping[str, Any]) -> dict[str, Any]:

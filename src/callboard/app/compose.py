@@ -8,12 +8,13 @@ from datetime import date
 from starlette.types import ASGIApp
 
 from callboard.app.adapters import StoreReads
-from callboard.app.alerts import Counted, Engines, alerting_of, require_usable
+from callboard.app.alerting import Alerting
+from callboard.app.alerts import AlertsShown, Counted, Engines, alerting_of, require_usable
 from callboard.app.caching import rows_of
 from callboard.app.connections import Connections, connected, text_of
-from callboard.app.keys import KeyRing, first_admin_key, parse_keys
+from callboard.app.keys import KeyRing, add_wall_link, first_admin_key, parse_keys
 from callboard.app.lifecycle import Background, Lifecycle, Service
-from callboard.app.observing import observing_of
+from callboard.app.observing import Observing, observing_of
 from callboard.app.projection import Projecting, checks_of, projector_of
 from callboard.app.schedule import Schedule
 from callboard.app.warming import Around, Warming, warming_of
@@ -108,10 +109,7 @@ class Server:
         limits = Limits(clock, requests_per_s=settings.requests_per_s, proxies=settings.proxies)
         sockets = Sockets(reads, gate, limits, settings.origins, clock)
         observing = observing_of(settings, clock, connections, projecting, sockets)
-        has_cache = caching.cache is not None
-        counted = Counted.by(observing.traffic, connections.stats, has_cache=has_cache)
-        engines = Engines(database, connections.client)
-        alerting, alerts = alerting_of(settings, clock, engines, projecting, counted)
+        alerting, alerts = self._alerting(connections, projecting, observing)
         waited: list[Warming] = []
         context = Context(
             reads,
@@ -124,6 +122,10 @@ class Server:
             _readiness(replicas, database, waited),
             observing.metrics.render,
             alerts.payload,
+            alerts.rules,
+            observing.system.told,
+            lambda minutes: add_wall_link(AccessStore(database), clock, minutes),
+            settings.public_url or "",
             observing.admin,
             calls_per_s=settings.calls_per_s,
             concurrency_limit=settings.concurrency,
@@ -133,8 +135,7 @@ class Server:
         habits, predicts = LearnedHabits(database), settings.predictive_warming == "on"
         warming = await warming_of(within, caching.rows, habits, clock, around, predicts=predicts)
         waited.append(warming)
-        sockets.on_page = warming.opened
-        observing.complete(within, warming, alerting)
+        observing.complete(within, warming, alerting, alerts)
         board = application(
             api, context, sockets.server, settings.origins, limits, told=warming.read
         )
@@ -150,10 +151,11 @@ class Server:
             **ingesting,
             "alerts": alerting.run,
             "warming": warming.run,
+            **observing.runs(),
             "access": lambda: ring.watch(gate),
         }
-        background = [Background(name, run, clock, self.failed) for name, run in runs.items()]
-        await self._run([*background, Schedule(checks, zone, settings.drift_check_s), web])
+        parts = [Background(name, run, clock, self.failed) for name, run in runs.items()]
+        await self._run([*parts, Schedule(checks, zone, settings.drift_check_s), web])
 
     def _projecting(self, connections: Connections) -> Projecting:
         """Return the projector, what checks its figures, and the copies of its views."""
@@ -176,6 +178,15 @@ class Server:
             for space in VIEWS
         }
         return projector, checks_of(projector, database, clock), replicas
+
+    def _alerting(
+        self, connections: Connections, projecting: Projecting, observing: Observing
+    ) -> tuple[Alerting, AlertsShown]:
+        """Return what judges, and what people see of it."""
+        has_cache = connections.caching.cache is not None
+        counted = Counted.by(observing.traffic, connections.stats, has_cache=has_cache)
+        engines = Engines(connections.database, connections.client)
+        return alerting_of(self.settings, self.clock, engines, projecting, counted)
 
     def _ingesting(
         self, database: mongo.MongoDatabase, projector: Projector

@@ -5,6 +5,7 @@ import contextlib
 import re
 import secrets
 from collections.abc import AsyncIterator, Iterable
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -21,8 +22,10 @@ from callboard.store.access import LINK_PREFIX, MADE_KEY, AccessStore, Grant
 
 __all__ = [
     "NOTICED_S",
+    "WALL_SESSION_S",
     "KeyRing",
     "access_store",
+    "add_wall_link",
     "check_name",
     "first_admin_key",
     "made_secret",
@@ -37,6 +40,8 @@ _KEY_LENGTH_MIN = 16
 _READ_EVERY_S = 1.0
 NOTICED_S = 1.5
 """After this long every running server has seen what was stored, if MongoDB answers it."""
+
+WALL_SESSION_S = 30 * 24 * 3600
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -167,8 +172,22 @@ def _api_key(grant: Grant) -> ApiKey:
     ends = grant.ends_at.timestamp() if grant.ends_at is not None else None
     if ends is not None and grant.used_at is None:
         # It may be used in another process at any moment until then.
-        ends += SESSION_S
+        ends += grant.session_s or SESSION_S
     return ApiKey(grant.name, grant.scopes, grant.hashed, ends, grant.is_link)
+
+
+async def add_wall_link(access: AccessStore, clock: Clock, minutes: int) -> tuple[str, datetime]:
+    """Make a one-time link to look only; return its token, and until when it can be used.
+
+    The screen it opens hangs on a wall: its session lasts for weeks.
+
+    Raises:
+        StoreUnavailable: MongoDB does not answer.
+    """
+    secret, lives_s = made_secret(), minutes * 60
+    until = clock.now() + timedelta(seconds=lives_s)
+    await access.add_link(["read"], hash_key(secret), lives_s=lives_s, session_s=WALL_SESSION_S)
+    return secret, until
 
 
 @contextlib.asynccontextmanager

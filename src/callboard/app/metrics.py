@@ -133,6 +133,12 @@ def bound_s(replica: Replica, clock: Clock) -> float | None:
     return max((clock.now() - current_at).total_seconds(), 0.0)
 
 
+def lag_s(projector: Projector, clock: Clock) -> float | None:
+    """Return how far figures are behind what is committed; None: another process projects."""
+    current_at = projector.current_at
+    return None if current_at is None else max((clock.now() - current_at).total_seconds(), 0.0)
+
+
 def of_drift(checks: Checks) -> Part:
     """Return what tells of figures that were compared with the calls."""
 

@@ -6,10 +6,12 @@ costs it about a microsecond.
 
 from collections import defaultdict
 from collections.abc import Awaitable, Iterator, Mapping
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from callboard.clock import Clock, SystemClock
 from callboard.delivery.templates import template_of
 from callboard.domain.webhooks import CALL_STATUS, ELEVENLABS, INITIATION, TWILIO_EVENTS
 
@@ -33,6 +35,8 @@ OUTCOMES = {
 """What a status says of a webhook; any other: `failed`, our bug."""
 _FAILED = "failed"
 _NOT_POST = 405
+_TAKEN = 200
+_NOT_MODIFIED = 304
 
 VIEW_ROUTES = {
     "/api/calls/active": "live",
@@ -52,10 +56,13 @@ _KNOWN_MAX = 4_096
 class _Route:
     """What was counted of one route."""
 
-    __slots__ = ("hits", "misses", "statuses", "view")
+    __slots__ = ("hits", "last_s", "misses", "statuses", "vendor", "view")
 
     def __init__(self, name: str) -> None:
         self.statuses: defaultdict[int, int] = defaultdict(int)
+        self.vendor = VENDORS.get(name)
+        self.last_s: float | None = None
+        """When a webhook was taken last, by the steady clock."""
         self.view = VIEW_ROUTES.get(name)
         self.hits = 0
         self.misses = 0
@@ -76,7 +83,9 @@ class _Route:
 class Traffic:
     """The counts of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._now_s = self._clock.monotonic_s
         self._routes: dict[str, _Route] = {}
         self._known = lru_cache(_KNOWN_MAX)(self._route)
 
@@ -100,6 +109,8 @@ class Traffic:
                     route.statuses[message["status"]] += 1
                     if route.view is not None:
                         route.read(scope, message)
+                    elif route.vendor is not None and message["status"] == _TAKEN:
+                        route.last_s = self._now_s()
                 return send(message)
 
             await app(scope, receive, told)
@@ -131,6 +142,22 @@ class Traffic:
             for status, count in route.statuses.items() if route is not None else ():
                 if status != _NOT_POST:
                     yield vendor, OUTCOMES.get(status, _FAILED), count
+
+    def last_webhooks(self) -> Mapping[str, datetime]:
+        """Return when a webhook of each vendor was taken last, of those that sent any."""
+        now, now_s = self._clock.now(), self._now_s()
+        found: dict[str, datetime] = {}
+        for route in self._routes.values():
+            if route.vendor is not None and route.last_s is not None:
+                at = now - timedelta(seconds=now_s - route.last_s)
+                found[route.vendor] = max(at, found.get(route.vendor, at))
+        return found
+
+    def unchanged(self) -> tuple[int, int]:
+        """Return how many good answers were 304, and how many were not."""
+        statuses = [route.statuses for route in self._routes.values() if route.vendor is None]
+        unchanged = sum(counts[_NOT_MODIFIED] for counts in statuses)
+        return unchanged, sum(counts[_TAKEN] for counts in statuses)
 
     def view_reads(self, view: str) -> tuple[int, int]:
         """Return how many reads of a view came from this process' copy, and how many did not."""

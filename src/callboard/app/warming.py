@@ -8,11 +8,12 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 import structlog
 
-from callboard.clock import Clock
+from callboard.clock import Clock, isoformat_z
 from callboard.delivery.replica import Replica
 from callboard.keyspaces import CAMPAIGNS, Cached
 from callboard.tasks import together
@@ -88,6 +89,8 @@ class Warming:
         self._around = around
         self._clock = warmer.budget.clock
         self._second = self._told = 0
+        self._loaded_at: datetime | None = None
+        warmer.on_done.append(self._loaded)
 
     def opened(self, name: str, address: str, page: object) -> None:
         """Take in that somebody says which page they look at."""
@@ -105,6 +108,17 @@ class Warming:
             self._second, self._told = second, 0
         self._told += 1
         return self._told <= _TOLD_PER_S_MAX
+
+    def told(self) -> dict[str, Any]:
+        """Return whether anything is loaded ahead here, and when that was last."""
+        at = self._loaded_at
+        return {
+            "enabled": self._around.keeps,
+            "lastAt": isoformat_z(at) if at is not None else None,
+        }
+
+    def _loaded(self, _path: str, _took_s: float) -> None:
+        self._loaded_at = self._clock.now()
 
     def stats(self) -> WarmingStats:
         """Return what was done so far."""

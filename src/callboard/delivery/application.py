@@ -22,6 +22,7 @@ from callboard.delivery.api import (
     forecast,
     health,
     session,
+    system,
 )
 from callboard.delivery.api.context import Context, no_unknown_parameters
 from callboard.delivery.fast import FastReads, Told
@@ -55,6 +56,7 @@ def api_of(context: Context) -> ASGIApp:
         analytics,
         alerts,
         session,
+        system,
         admin,
         health,
         docs,

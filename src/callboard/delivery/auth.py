@@ -168,8 +168,12 @@ class Gate:
     def session(self, principal: Principal) -> str:
         """Return the cookie value of a new session."""
         key = self._keys[principal.name]
-        payload = orjson.dumps([principal.name, int(self._clock.now().timestamp()) + SESSION_S])
+        payload = orjson.dumps([principal.name, int(self.ends_at(principal))])
         return f"{_text(payload)}.{_text(self._signature(payload, key))}"
+
+    def ends_at(self, principal: Principal) -> float:
+        """Return when a session that begins now ends, in Unix seconds: a link's as it says."""
+        return principal.expires_at or self._clock.now().timestamp() + SESSION_S
 
     def _signature(self, payload: bytes, key: ApiKey) -> bytes:
         """Sign for one key: a session ends with the very key it came from."""

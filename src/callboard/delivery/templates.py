@@ -21,6 +21,7 @@ _FIXED = frozenset(
     {
         "/",
         "/api/alerts",
+        "/api/alerts/rules",
         "/api/analytics/concurrency",
         "/api/analytics/daily",
         "/api/analytics/daily.csv",
@@ -32,6 +33,8 @@ _FIXED = frozenset(
         "/api/campaigns",
         "/api/dashboard/summary",
         "/api/session",
+        "/api/session/links",
+        "/api/system",
         "/docs",
         "/healthz",
         "/metrics",

@@ -47,6 +47,8 @@ class Grant:
     used_at: datetime | None = None
     ends_at: datetime | None = None
     """When a link can no longer be used, once used: when its session ends."""
+    session_s: float | None = None
+    """How long a link's session lasts, if not as long as any other."""
 
 
 class AccessStore:
@@ -82,14 +84,25 @@ class AccessStore:
         fields = {"hash": hashed, "scopes": sorted(scopes), "createdAt": "$$NOW"}
         return await self._insert(_KEY + name, hashed, fields)
 
-    async def add_link(self, scopes: Iterable[str], hashed: str, *, lives_s: float) -> str:
-        """Store a one-time link and return its name; links that have ended are removed."""
+    async def add_link(
+        self,
+        scopes: Iterable[str],
+        hashed: str,
+        *,
+        lives_s: float,
+        session_s: float | None = None,
+    ) -> str:
+        """Store a one-time link and return its name; links that have ended are removed.
+
+        `session_s` is how long the session it opens lasts, if not as long as any other.
+        """
         name = LINK_PREFIX + hashed[:_LINK_DIGITS]
         fields = {
             "hash": hashed,
             "scopes": sorted(scopes),
             "createdAt": "$$NOW",
             "endsAt": _in(lives_s),
+            **({"sessionS": session_s} if session_s is not None else {}),
         }
         ended = {
             "_id": {"$gte": _LINK, "$lt": _LINK[:-1] + _END},
@@ -115,7 +128,7 @@ class AccessStore:
             "usedAt": {"$exists": False},
             "$expr": {"$gt": ["$endsAt", "$$NOW"]},
         }
-        used = [{"$set": {"usedAt": "$$NOW", "endsAt": _in(session_s)}}]
+        used = [{"$set": {"usedAt": "$$NOW", "endsAt": _later(session_s)}}]
         try:
             found = await self._state.find_one_and_update(
                 unused, used, return_document=ReturnDocument.AFTER
@@ -174,6 +187,12 @@ def _in(seconds: float) -> dict[str, Any]:
     return {"$add": ["$$NOW", int(seconds * 1000)]}
 
 
+def _later(session_s: float) -> dict[str, Any]:
+    """Return an expression for when a session ends that begins now."""
+    lasts_s = {"$ifNull": ["$sessionS", session_s]}
+    return {"$add": ["$$NOW", {"$multiply": [lasts_s, 1000]}]}
+
+
 def _grant(document: dict[str, Any]) -> Grant | None:
     """Return what a document of `access:` grants; None for those that grant nothing.
 
@@ -194,8 +213,14 @@ def _grant(document: dict[str, Any]) -> Grant | None:
                 created_at=_instant(document, "createdAt"),
                 used_at=_instant(document, "usedAt"),
                 ends_at=_instant(document, "endsAt"),
+                session_s=_seconds(document, "sessionS"),
             )
     return None
+
+
+def _seconds(document: dict[str, Any], name: str) -> float | None:
+    found = document.get(name)
+    return float(found) if isinstance(found, (int, float)) else None
 
 
 def _instant(document: dict[str, Any], name: str) -> datetime | None:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-__all__ = ["Alerts"]
+__all__ = ["AlertRules", "Alerts"]
 
 Severity = Literal["critical", "warning"]
 
@@ -60,3 +60,22 @@ class Alerts(_Shown):
     judged_at: str | None = Field(description="When was last looked; null: never.")
     firing: list[FiringAlert]
     recent: list[ToldAlert]
+
+
+class AlertRule(_Shown):
+    """One rule in force."""
+
+    name: str
+    title: str
+    severity: Severity
+    condition: str = Field(description="When it is bad, as a sentence without its end.")
+    for_s: float = Field(description="How long it must be bad to fire.")
+    clear_for_s: float = Field(description="How long it must be good to clear.")
+    minimum: float | None = Field(description="The smallest sample that is judged.")
+    advice: str
+
+
+class AlertRules(_Shown):
+    """The rules in force."""
+
+    rules: list[AlertRule]

@@ -1,4 +1,4 @@
-"""`/api/alerts`: what fires now, what was told last, and what came of sending it."""
+"""`/api/alerts`: what fires now, what was told last and what came of it; the rules."""
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -11,6 +11,8 @@ router = APIRouter(prefix="/api", tags=["alerts"], dependencies=[Depends(reader)
 
 _MAX_AGE_S = 5
 """Half of how often is judged."""
+_RULES_MAX_AGE_S = 60
+"""They change with a restart."""
 
 
 @router.get("/alerts")
@@ -19,3 +21,11 @@ async def alerts(request: Request) -> Response:
     context = context_of(request)
     found = read_through(await context.alerts())
     return respond(request, found, context.clock, max_age_s=_MAX_AGE_S)
+
+
+@router.get("/alerts/rules")
+async def rules(request: Request) -> Response:
+    """Return the rules in force: when each fires, and what to do then."""
+    context = context_of(request)
+    found = read_through(context.alert_rules())
+    return respond(request, found, context.clock, max_age_s=_RULES_MAX_AGE_S)

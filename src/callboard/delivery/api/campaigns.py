@@ -7,7 +7,13 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from callboard.delivery.api.context import context_of, reader, refresh_if_asked, writer
+from callboard.delivery.api.context import (
+    context_of,
+    reader,
+    refresh_if_asked,
+    whole,
+    writer,
+)
 from callboard.delivery.board import CAMPAIGN_ID_LENGTH_MAX, STATUS_MAX_AGE_S
 from callboard.delivery.conditional import Answer, Asked, respond
 from callboard.errors import MalformedPayload
@@ -19,12 +25,7 @@ router = APIRouter(prefix="/api/campaigns", tags=["campaigns"])
 CampaignState = Literal["draft", "active", "paused", "completed"]
 
 
-def _whole(value: object) -> object:
-    """Take 10.0 for 10, as JSON Schema does."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Count = Annotated[int, Field(strict=True, ge=0, le=10_000_000), BeforeValidator(_whole)]
+Count = Annotated[int, Field(strict=True, ge=0, le=10_000_000), BeforeValidator(whole)]
 """A number: neither a text nor `true`."""
 CampaignId = Annotated[str, Path(min_length=1, max_length=CAMPAIGN_ID_LENGTH_MAX)]
 

@@ -25,6 +25,7 @@ from callboard.domain.contacts import Contact
 from callboard.domain.failures import Ended
 from callboard.domain.forecast import Course
 from callboard.domain.queries import CallPage, CallQuery
+from callboard.errors import StoreUnavailable
 
 __all__ = [
     "ADate",
@@ -37,6 +38,7 @@ __all__ = [
     "no_unknown_parameters",
     "reader",
     "refresh_if_asked",
+    "whole",
     "writer",
 ]
 
@@ -54,6 +56,11 @@ def _dated(value: object) -> object:
         message = "Input should be a date, or a date and time, in ISO-8601"
         raise ValueError(message)
     return value
+
+
+def whole(value: object) -> object:
+    """Take 10.0 for 10, as JSON Schema does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 AnInstant = Annotated[AwareDatetime, BeforeValidator(_dated)]
@@ -143,6 +150,26 @@ async def no_alerts() -> Mapping[str, Any]:
     return {"judgedAt": None, "firing": [], "recent": []}
 
 
+async def nothing_to_tell() -> Mapping[str, Any]:
+    """Tell nothing."""
+    return {}
+
+
+AddLink = Callable[[int], Awaitable[tuple[str, datetime]]]
+"""Makes a one-time link to look only, usable for so many minutes; returns its token, and until
+when it can be used. Raises StoreUnavailable."""
+
+
+async def no_links(_minutes: int) -> tuple[str, datetime]:
+    """Refuse.
+
+    Raises:
+        StoreUnavailable: always.
+    """
+    message = "there is no store for links"
+    raise StoreUnavailable(message)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """The collaborators of the routes."""
@@ -161,6 +188,13 @@ class Context:
     """Renders Prometheus' text format."""
     alerts: Callable[[], Awaitable[Mapping[str, Any]]] = no_alerts
     """Tells what fires and what was told last; raises StoreUnavailable."""
+    alert_rules: Callable[[], Mapping[str, Any]] = lambda: {"rules": []}
+    """Tells the rules in force."""
+    system: Callable[[], Awaitable[Mapping[str, Any]]] = nothing_to_tell
+    """Tells how this installation is; never fails."""
+    add_link: AddLink = no_links
+    public_url: str = ""
+    """Where browsers reach us, if that is known better than by their request."""
     cache_admin: CacheAdmin | None = None
     """None: the cache is not administered here."""
     calls_per_s: float = 1.0

@@ -16,9 +16,10 @@ from pydantic.json_schema import models_json_schema
 from callboard.delivery.api import contact_schemas
 from callboard.delivery.api import schemas as shown
 from callboard.delivery.api.admin_schemas import CacheStatistics, Invalidated, WarmedAnswer
-from callboard.delivery.api.alert_schemas import Alerts
+from callboard.delivery.api.alert_schemas import AlertRules, Alerts
 from callboard.delivery.api.figure_schemas import ConcurrencyCurve, FailureCauses
 from callboard.delivery.api.forecast_schemas import Forecast
+from callboard.delivery.api.system_schemas import MadeLink, System
 from callboard.delivery.auth import COOKIE
 from callboard.delivery.table import MEDIA_TYPE
 
@@ -133,6 +134,11 @@ _ANSWERS: Mapping[tuple[str, str], _Answer] = {
         shown.CampaignWritten, scope="write", problems=_problems(404, 503, writes=True)
     ),
     ("get", "/api/alerts"): _Answer(Alerts, kept=True, problems=_STORED),
+    ("get", "/api/alerts/rules"): _Answer(AlertRules, kept=True),
+    ("get", "/api/system"): _Answer(System, kept=True),
+    ("post", "/api/session/links"): _Answer(
+        MadeLink, status=201, scope="admin", problems=_problems(503, writes=True)
+    ),
     ("get", "/api/campaigns/{campaign_id}/contacts"): _Answer(
         contact_schemas.ContactPage, kept=True, problems=_FOUND
     ),

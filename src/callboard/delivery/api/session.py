@@ -1,20 +1,22 @@
 """`/api/session`: signing in to the board with an API key or a one-time link, and out again."""
 
-from typing import Any, Self
+from math import ceil
+from typing import Annotated, Any, Literal, Self
 
 import orjson
-from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from callboard.clock import isoformat_z
-from callboard.delivery.api.context import Context, context_of, reader
-from callboard.delivery.auth import ANYBODY, COOKIE, SESSION_S, Gate, Principal
+from callboard.delivery.api.context import Context, administrator, context_of, reader, whole
+from callboard.delivery.auth import ANYBODY, COOKIE, Gate, Principal
 from callboard.errors import Unauthorized
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api/session", tags=["session"])
 
+_MINUTES_MAX = 30 * 24 * 60
 _SECRET: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 500}
 
 
@@ -59,7 +61,7 @@ async def sign_in(request: Request, given: SignIn) -> Response:
     response.set_cookie(
         COOKIE,
         context.gate.session(principal),
-        max_age=SESSION_S,
+        max_age=ceil(context.gate.ends_at(principal) - context.clock.now().timestamp()),
         path="/",
         httponly=True,
         samesite="strict",
@@ -83,6 +85,26 @@ async def _signed_in(gate: Gate, given: SignIn) -> Principal:
     if principal is None:
         raise Unauthorized(message)
     return principal
+
+
+class NewLink(BaseModel):
+    """A link to a screen for somebody who may look only."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    page: Literal["", "wall"] = ""
+    minutes: Annotated[int, Field(strict=True, ge=1, le=_MINUTES_MAX), BeforeValidator(whole)] = 60
+
+
+@router.post("/links", status_code=201, dependencies=[Depends(administrator)])
+async def add_link(request: Request, wanted: NewLink) -> Response:
+    """Make a one-time link that signs one browser in, to look only, for 30 days."""
+    context = context_of(request)
+    link, until = await context.add_link(wanted.minutes)
+    base = (context.public_url or str(request.base_url)).rstrip("/")
+    # A fragment is not sent: no server or proxy can log it.
+    body = {"url": f"{base}/{wanted.page}#link={link}", "expiresAt": isoformat_z(until)}
+    return Response(orjson.dumps(body), 201, {"Cache-Control": "no-store"}, "application/json")
 
 
 @router.delete("", status_code=204)
