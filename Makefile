@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test check quick lint unit bench bench-ingest bench-api bench-reads bench-fanout bench-projection bench-cache bench-prediction soak-cache fuzz explore lock wheel clean browser redis7
+.PHONY: help setup setup-dev demo test check quick lint unit bench bench-ingest bench-api bench-reads bench-page bench-fanout bench-projection bench-cache bench-prediction soak-cache fuzz explore lock wheel clean browser redis7
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench-api: setup-dev $(VENV)/.bench ## Measure reads of the API beside FastAPI w
 
 bench-reads: setup-dev ## Measure how often many people's reads ask MongoDB, about 12 minutes
 	@$(BIN)/python benchmarks/bench_reads.py
+
+bench-page: setup-dev ## Measure how smooth 5,000 live calls are in Chromium, about 7 minutes
+	@$(BIN)/python benchmarks/bench_page.py
 
 bench-fanout: setup-dev ## Measure Socket.IO: latency, cost, memory, beside stock, about 8 minutes
 	@$(BIN)/python benchmarks/bench_fanout.py

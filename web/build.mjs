@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 import * as esbuild from "esbuild";
+import { minify } from "terser";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
 const SOURCE = join(WEB, "src");
@@ -25,6 +26,17 @@ const ADDRESS = /(?:https?|wss?):\/\/[a-z0-9][^\s"'`)<>\\]*/gi;
 // Names and words, fetched by nobody: the namespaces of SVG, MathML and XLink that Preact
 // compares with, and where an error message of Socket.IO's sends its reader.
 const HARMLESS = [/^https?:\/\/www\.w3\.org\//, /^https:\/\/socket\.io\/docs\//];
+
+/** Leaves out the indentation inside templates, which a minifier may not touch: htm ignores it. */
+const flat = {
+  name: "flat",
+  setup(build) {
+    build.onLoad({ filter: /[\\/]web[\\/]src[\\/].*\.js$/ }, async ({ path }) => {
+      const text = await readFile(path, "utf8");
+      return { contents: text.replaceAll(/\n[ \t]+/g, "\n"), loader: "js" };
+    });
+  },
+};
 
 async function bundle() {
   const result = await esbuild.build({
@@ -40,11 +52,18 @@ async function bundle() {
     charset: "utf8",
     define: { "process.env.NODE_ENV": '"production"' },
     metafile: true,
+    plugins: [flat],
     logLevel: "warning",
   });
   const textOf = (end) => result.outputFiles.find((file) => file.path.endsWith(end)).text;
   const inputs = Object.keys(result.metafile.inputs);
-  return { script: textOf(".js"), styles: textOf(".css"), inputs };
+  // A second pass: some 3 % of what is transferred, for a second of building.
+  const { code } = await minify(textOf(".js"), {
+    module: true,
+    ecma: 2022,
+    compress: { passes: 3, unsafe_arrows: true },
+  });
+  return { script: code, styles: textOf(".css"), inputs };
 }
 
 /** Return the name under which a file may be cached for ever. */

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
-from support.server import ADMIN_KEY, LocalServer, status_form
+from playwright.async_api import Page, expect
+from support.browser import board_page, sign_in
+from support.server import LocalServer, status_form
 
 from callboard.delivery.page import DIST
 
@@ -13,57 +14,14 @@ SID = "CA" + "1" * 32
 OTHER = "CA" + "2" * 32
 QUERY = "campaignId=camp_1&contactName=Ada%20Lovelace&agentName=Nova"
 
-CHROMIUM = "/usr/bin/chromium"
-# Without these Chromium calls home at every start; nothing here may leave the machine.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 pytestmark = pytest.mark.skipif(not DIST.exists(), reason="run `make setup`: no page is built")
 
 
 @pytest.fixture
 async def page(server: LocalServer) -> AsyncIterator[Page]:
-    """A signed-out browser page; any console error or foreign request fails the test."""
-    complaints: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = await browser.new_page(viewport={"width": 1440, "height": 900})
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request",
-            lambda request: (
-                complaints.append(f"foreign request: {request.url}")
-                if not request.url.startswith((server.url, "data:", "blob:"))
-                and not request.url.startswith(server.url.replace("http", "ws", 1))
-                else None
-            ),
-        )
-        page.on(
-            "console",
-            lambda message: (
-                complaints.append(message.text)
-                if "Content Security Policy" in message.text
-                else None
-            ),
-        )
+    """A signed-out page on a desk."""
+    async with board_page(server) as page:
         yield page
-        await browser.close()
-    assert complaints == []
-
-
-async def sign_in(page: Page, server: LocalServer) -> None:
-    """Open the board and sign in with the admin key."""
-    await page.goto(server.url)
-    await page.fill("[data-testid=sign-in] input[name=key]", ADMIN_KEY)
-    await page.click("[data-testid=sign-in] button[type=submit]")
-    await expect(page.locator("[data-testid=connection]")).to_have_attribute("data-state", "live")
 
 
 async def test_a_call_appears_changes_status_and_disappears(
@@ -124,3 +82,17 @@ async def test_the_page_says_when_the_server_is_gone_and_recovers_by_itself(
     await server.webhook(status_form(SID, "busy", 20), QUERY)
     await expect(lamp).to_have_attribute("data-state", "live", timeout=30_000)
     await expect(row).to_have_count(0, timeout=20_000)
+
+
+async def test_where_websockets_are_forbidden_it_polls(page: Page, server: LocalServer) -> None:
+    await page.add_init_script(
+        "window.WebSocket = class {"
+        "constructor() { setTimeout(() => this.onclose()); }"
+        "close() {} };"
+    )
+    await sign_in(page, server)
+    row = page.locator(f"[data-testid=live-calls] tr[data-sid={SID}]")
+    await server.webhook(status_form(SID, "ringing"), QUERY)
+    await expect(row).to_have_count(1)
+    await server.webhook(status_form(SID, "busy", 9), QUERY)
+    await expect(row).to_have_count(0)

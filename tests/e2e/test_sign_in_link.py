@@ -1,8 +1,8 @@
 """A one-time link in a real browser: it signs in, leaves the address, and works once."""
 
 import pytest
-from e2e.test_board_page import CHROMIUM, FLAGS
 from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from support.browser import CHROMIUM, FLAGS
 from support.server import LocalServer
 
 from callboard.app.keys import made_secret

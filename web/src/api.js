@@ -31,8 +31,9 @@ async function request(fetch, path, method, body) {
   try {
     return await fetch(path, {
       method,
-      // A board shows what is, so no copy of the browser's may answer in the server's place.
-      cache: "no-store",
+      // A board shows what is: a copy of the browser's counts only when the server says that it
+      // is still good (304), which costs neither of them a body.
+      cache: "no-cache",
       credentials: "same-origin",
       signal: AbortSignal.timeout(TIMEOUT_MS),
       headers: body ? { "Content-Type": "application/json" } : {},

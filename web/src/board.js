@@ -5,26 +5,27 @@
  * Pausing only stops that step: nothing is missed, and the connection is told of truthfully.
  */
 
-import { batch, computed, effect, signal } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 
+import { Address } from "./address.js";
 import { Calls } from "./store/calls.js";
 import { nextConnection, START } from "./store/connection.js";
 import { Campaigns, Summary } from "./store/figures.js";
 import { zoneClock } from "./store/format.js";
-import { readQuery, writeQuery } from "./store/query.js";
+import { filterQuery, readQuery, sortQuery } from "./store/query.js";
 import { ServerClock } from "./store/server_clock.js";
 
 const RECENT_SHOWN = 25;
 
 export class Board {
-  constructor({ onNextFrame, clock = new ServerClock(), search = "" }) {
+  constructor({ onNextFrame, clock = new ServerClock(), address = new Address() }) {
     this.clock = clock;
     this.onNextFrame = onNextFrame;
     this.frameAsked = false;
 
-    const asked = readQuery(search);
-    this.filter = signal(asked.filter);
-    this.sort = signal(asked.sort);
+    this.address = address;
+    this.filter = computed(() => readQuery(address.route.value.query).filter);
+    this.sort = computed(() => readQuery(address.route.value.query).sort);
 
     this.connection = signal(START);
     this.session = signal(null);
@@ -114,9 +115,13 @@ export class Board {
   /** Return a campaign's name, or its id while the name is not known. */
   campaignName = (id) => this.campaignNames.value.get(id) ?? id;
 
-  /** Keep the address in step with filter and sort order. */
-  followAddress(replace) {
-    return effect(() => replace(writeQuery(this.filter.value, this.sort.value)));
+  /** Show other live calls; the address says which, so that a view can be shared. */
+  setFilter(filter) {
+    this.address.set(filterQuery(filter));
+  }
+
+  setSort(sort) {
+    this.address.set(sortQuery(sort));
   }
 
   #commit() {

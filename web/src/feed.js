@@ -24,6 +24,7 @@ export class Feed {
     this.attempts = new Map();
     this.link = null;
     this.complaint = null; // what the sign-in form says at first
+    this.screen = "dashboard";
   }
 
   /** Ask who we are and go on from there; the only entry, also after an outage. */
@@ -70,6 +71,18 @@ export class Feed {
   async signOut() {
     await this.ask("/api/session", { method: "DELETE" }).catch(() => null);
     this.#signedOut();
+  }
+
+  /** Note what the person looks at, and tell the server. */
+  looksAt(screen) {
+    if (this.screen === screen) return;
+    this.screen = screen;
+    if (this.socket?.connected) this.socket.emit("page", { page: screen });
+  }
+
+  /** Somebody was told that nobody is signed in: find out, and show the sign-in form if so. */
+  retrySession() {
+    this.#again("clock", () => this.#readSession(), 0);
   }
 
   /** Try again now rather than at the next turn. */
@@ -147,12 +160,13 @@ export class Feed {
       }
     });
     socket.on("resync", (payload) => this.#resync(payload?.view ?? "calls"));
+    socket.connect();
   }
 
   #connected() {
     this.attempts.delete("connect");
     this.subscribed = false;
-    this.socket.emit("page", { page: "dashboard" });
+    this.socket.emit("page", { page: this.screen });
     this.#again("snapshot", () => this.#wantSnapshot(), SNAPSHOT_TIMEOUT_MS);
     this.#subscribe("campaigns", () => this.#load("campaigns"));
     this.#subscribe("summary", () => this.#load("summary"));
@@ -164,21 +178,19 @@ export class Feed {
     this.#forgetTimer("snapshot");
     this.#forgetTimer("calls");
     this.board.connectionEvent("lost");
-    // Told to go, rather than cut off: the library leaves it to us to come back.
-    if (!this.socket.active) this.#again("connect", () => this.#reconnectNow());
+    this.#again("connect", () => this.#reconnectNow());
   }
 
   /** Find out whether it was the key, the server or only the socket. */
   async #notConnected() {
     this.board.connectionEvent("lost");
     await this.#readSession();
-    // Refused although the session holds (the server may be starting): the library gives up.
-    if (this.socket && !this.socket.active) this.#again("connect", () => this.#reconnectNow());
+    if (this.socket) this.#again("connect", () => this.#reconnectNow());
   }
 
   #reconnectNow() {
     if (!this.socket || this.socket.connected) return;
-    this.socket.disconnect();
+    this.socket.close();
     this.socket.connect();
   }
 
@@ -216,8 +228,8 @@ export class Feed {
     this.attempts.set("snapshot", failures + 1);
     if (failures >= 2) {
       this.attempts.delete("snapshot");
-      this.socket.disconnect();
-      this.#again("connect", () => this.#reconnectNow());
+      this.socket.close();
+      this.#lost();
       return;
     }
     this.socket.emit("get:active_calls");
@@ -227,14 +239,15 @@ export class Feed {
   #subscribe(view, done) {
     const socket = this.socket;
     const since = view === "calls" ? this.board.calls.position : null;
-    socket.timeout(ACK_TIMEOUT_MS).emit(`subscribe:${view}`, since ? { since } : {}, (error) => {
+    const answered = (error) => {
       if (this.socket !== socket || !socket.connected) return;
       if (error) this.#again(view, () => this.#subscribe(view, done));
       else {
         this.attempts.delete(view);
         done();
       }
-    });
+    };
+    socket.emit(`subscribe:${view}`, since ? { since } : {}, answered, ACK_TIMEOUT_MS);
   }
 
   async #load(view) {

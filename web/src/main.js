@@ -1,11 +1,15 @@
 /** Puts the page together: the only place that knows both the browser and the board. */
 
+import { computed, effect, untracked } from "@preact/signals";
 import { render } from "preact";
-import { io } from "socket.io-client";
 
+import { Address } from "./address.js";
 import { makeApi } from "./api.js";
 import { Board } from "./board.js";
 import { Feed } from "./feed.js";
+import { Reads } from "./reads.js";
+import { Socket } from "./socket.js";
+import { pageName } from "./store/route.js";
 import { App } from "./views/app.js";
 import { html } from "./views/html.js";
 import { makeStatusLine } from "./views/status_line.js";
@@ -36,15 +40,8 @@ function onNextFrame(paint) {
 }
 
 function connect() {
-  return io({
-    // The socket first, long polling where something in between forbids it.
-    transports: ["websocket", "polling"],
-    tryAllTransports: true,
-    reconnectionDelay: 500,
-    reconnectionDelayMax: 5_000,
-    timeout: 8_000,
-    forceNew: true, // a manager that was closed by signing out is not used again
-  });
+  const { origin } = location;
+  return new Socket({ origin, WebSocket, fetch: (...request) => fetch(...request) });
 }
 
 /** Tick on the full second of the server, so that all timers change together. */
@@ -69,22 +66,47 @@ applyTheme();
 const link = linkIn(location.hash);
 // Neither the history nor a bookmark keeps it.
 if (link) history.replaceState(null, "", `${location.pathname}${location.search}`);
-const board = new Board({ onNextFrame, search: location.search });
+const address = new Address(window);
+const board = new Board({ onNextFrame, address });
+const ask = makeApi((...request) => fetch(...request));
 const feed = new Feed({
   board,
-  ask: makeApi((...request) => fetch(...request)),
+  ask,
   connect,
   later: (action, ms) => setTimeout(action, ms),
   cancel: (timer) => clearTimeout(timer),
 });
-board.followAddress((query) => {
-  history.replaceState(null, "", `${location.pathname}${query}${location.hash}`);
+const reads = new Reads({
+  board,
+  ask,
+  feed,
+  later: (action, ms) => setTimeout(action, ms),
+  cancel: (timer) => clearTimeout(timer),
+  hidden: () => document.hidden,
+});
+const page = { board, feed, ask, address, reads };
+
+// What stood still while nobody looked, or while nothing came, is read again at once.
+document.addEventListener("visibilitychange", () => document.hidden || reads.again());
+const WORTH_READING = new Set(["connecting", "live"]);
+const signedIn = computed(() => board.session.value !== null);
+effect(() => {
+  const { state } = board.connection.value;
+  const moves = board.pausedAt.value === null;
+  if (state === "signed-out") reads.forget();
+  else if (signedIn.value && moves && WORTH_READING.has(state)) untracked(() => reads.again());
+});
+// The server learns which screen follows which, and has the next one ready.
+effect(() => {
+  const { screen, id } = address.route.value;
+  const named = pageName({ screen, id });
+  untracked(() => feed.looksAt(named));
 });
 addEventListener("online", () => feed.retryNow());
 // Pasted into an open board: only a new page begins with it.
 addEventListener("hashchange", () => linkIn(location.hash) && location.reload());
 const line = makeStatusLine(board);
-render(html`<${App} board=${board} feed=${feed} line=${line} />`, document.getElementById("app"));
+render(html`<${App} page=${page} line=${line} />`, document.getElementById("app"));
 keepTicking(board);
 if (link) feed.startWith(link);
 else feed.start();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Campaigns, hourBars, progressOf, Summary } from "../src/store/figures.js";
+import { Campaigns, progressOf, Summary } from "../src/store/figures.js";
 import { at } from "./support.js";
 
 const campaign = (more) => ({
@@ -57,11 +57,4 @@ test("progress is of contacts, or of calls when contacts were not counted", () =
   assert.equal(progressOf(campaign({ totalContacts: null })).remaining, 0);
   const overrun = progressOf(campaign({ totalContacts: 10 }));
   assert.deepEqual([overrun.total, overrun.remaining], [40, 0]);
-});
-
-test("hour bars are shares of the busiest hour, and a day without calls has none", () => {
-  const bars = hourBars([0, 4, 8], 1);
-  assert.deepEqual(bars.map((bar) => bar.share), [0, 0.5, 1]);
-  assert.deepEqual(bars.map((bar) => bar.isNow), [false, true, false]);
-  assert.ok(hourBars([0, 0], 0).every((bar) => bar.share === 0 && !bar.isPeak));
 });

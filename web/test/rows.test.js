@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { readQuery, writeQuery } from "../src/store/query.js";
+import { filterQuery, readGroup, readQuery, sortQuery } from "../src/store/query.js";
 import {
-  countByStatus, countsFrom, DEFAULT_SORT, filterCalls, holdOrder, otherSide, sortCalls, windowOf,
+  countByStatus, countNew, countsFrom, DEFAULT_SORT, filterCalls, groupName, holdOrder, isProblem,
+  otherSide, sortCalls, windowOf, withHeads,
 } from "../src/store/rows.js";
 import { describe, heat } from "../src/store/statuses.js";
 import { aCall } from "./support.js";
@@ -89,7 +90,62 @@ test("a status nobody has heard of is still shown in words", () => {
 test("filter and sort order survive the address, and nonsense in it is ignored", () => {
   const filter = { text: "ana & bo", statuses: ["ringing", "in-progress"] };
   const sort = { column: "agent", descending: false };
-  assert.deepEqual(readQuery(writeQuery(filter, sort)), { filter, sort });
-  assert.equal(writeQuery(any, DEFAULT_SORT), "");
-  assert.deepEqual(readQuery("?state=odd&sort=price:up"), { filter: any, sort: DEFAULT_SORT });
+  assert.deepEqual(readQuery({ ...filterQuery(filter), ...sortQuery(sort) }), { filter, sort });
+  assert.deepEqual({ ...filterQuery(any), ...sortQuery(DEFAULT_SORT) }, { q: null, state: null, sort: null });
+  assert.deepEqual(readQuery({ state: "odd", sort: "price:up" }), { filter: any, sort: DEFAULT_SORT });
+});
+
+test("in the usual order calls that need a look come first, in any other they do not", () => {
+  const at = (s) => new Date(Date.parse("2026-11-22T10:00:00Z") + s * 1000).toISOString();
+  const long = aCall({ status: "in-progress", answerTime: at(0), startTime: at(0) });
+  const silent = aCall({ startTime: at(295), stale: true });
+  const rings = aCall({ startTime: at(200) });
+  const fresh = aCall({ startTime: at(290) });
+  const unknown = aCall({ startTime: null });
+  const calls = [fresh, long, unknown, silent, rings];
+  const now = Date.parse(at(300));
+  assert.deepEqual(calls.filter((call) => isProblem(call, now)), [silent, rings]);
+  const usual = sids(sortCalls(calls, DEFAULT_SORT, name, { now }));
+  assert.deepEqual(usual, sids([rings, silent, long, fresh, unknown]));
+  const shortest = { column: "elapsed", descending: false };
+  const asked = sids(sortCalls(calls, shortest, name, { now }));
+  assert.deepEqual(asked, sids([silent, fresh, rings, long, unknown]));
+});
+
+test("groups follow each other, those without one last, each in the order asked for", () => {
+  const [a, b] = [aCall({ campaignId: "autumn" }), aCall({ campaignId: "spring", status: "initiated" })];
+  const [c, d] = [aCall({ campaignId: "autumn", stale: true }), aCall()];
+  const order = (by) => sortCalls([d, b, a, c], DEFAULT_SORT, name, { now: 0, by });
+  assert.deepEqual(sids(order("campaign")), sids([c, a, b, d]));
+  assert.deepEqual(sids(order("state")), sids([b, c, a, d]));
+  const heads = withHeads(order("campaign"), (call) => groupName(call, "campaign", name), (call) => call.stale);
+  assert.deepEqual(
+    heads.filter((row) => "head" in row),
+    [
+      { head: "Autumn renewals", count: 2, problems: 1 },
+      { head: "spring", count: 1, problems: 0 },
+      { head: null, count: 1, problems: 0 },
+    ],
+  );
+  assert.deepEqual(sids(heads.filter((row) => row.sid)), sids([c, a, b, d]));
+});
+
+test("names that differ in capitals alone are two groups", () => {
+  const calls = ["Eve", "eve", "Eve"].map((agentName) => aCall({ agentName }));
+  const sorted = sortCalls(calls, DEFAULT_SORT, name, { by: "agent" });
+  const heads = withHeads(sorted, (call) => groupName(call, "agent", name), () => false);
+  const counted = heads.filter((row) => "head" in row).map(({ head, count }) => [head, count]);
+  assert.deepEqual(counted, [["Eve", 2], ["eve", 1]]);
+});
+
+test("calls that came while nothing moved are counted", () => {
+  const [a, b, c] = [aCall(), aCall(), aCall()];
+  const current = new Map([b, c].map((call) => [call.sid, call]));
+  assert.equal(countNew(current, [a, b]), 1);
+});
+
+test("a grouping nobody knows is none", () => {
+  assert.equal(readGroup({ group: "agent" }), "agent");
+  assert.equal(readGroup({ group: "price" }), null);
+  assert.equal(readGroup({}), null);
 });

@@ -83,15 +83,10 @@ export class FakeSocket {
     this.listeners = new Map();
     this.sent = [];
     this.connected = true;
-    this.active = true;
   }
 
   on(event, listener) {
     this.listeners.set(event, listener);
-  }
-
-  timeout() {
-    return this;
   }
 
   emit(event, payload, ack) {
@@ -101,10 +96,6 @@ export class FakeSocket {
 
   says(event, payload) {
     return this.listeners.get(event)?.(payload);
-  }
-
-  disconnect() {
-    this.connected = false;
   }
 
   close() {

@@ -36,6 +36,8 @@ _DEMOS_AT_ONCE_MAX = 9
 _CONTACTS = 6_000
 _PAST_CALLS_A_DAY = 400
 _BATCH = 1_000
+_ROOM = 1.3
+_CALL_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def demo(  # noqa: PLR0913, PLR0917  (one argument per command line option)
     configure_logs(base.log_format, base.log_level)
     folder, lock = _claim_folder(base.data_dir)
     try:
-        settings = _demo_settings(base, folder)
+        settings = _demo_settings(base, folder, options)
         past = History(options.seed, days, _PAST_CALLS_A_DAY, options.campaigns, _CONTACTS)
         traffic = DemoTraffic(options, duration, past)
         code = uvloop.run(_run(settings, host, port, traffic))
@@ -97,7 +99,7 @@ def demo(  # noqa: PLR0913, PLR0917  (one argument per command line option)
     sys.exit(code)
 
 
-def _demo_settings(base: Settings, folder: Path) -> Settings:
+def _demo_settings(base: Settings, folder: Path, options: ScenarioOptions) -> Settings:
     """Return settings that touch nothing of the operator's."""
     return base.model_copy(
         update={
@@ -106,6 +108,11 @@ def _demo_settings(base: Settings, folder: Path) -> Settings:
             "public_url": None,
             "data_dir": folder,
             "auth": "off",
+            # Such an account could carry the traffic, with a little room.
+            "concurrency": base.concurrency or round(_ROOM * options.concurrent_calls) + 1,
+            "calls_per_s": max(
+                base.calls_per_s, _ROOM * options.concurrent_calls * options.speed / _CALL_S
+            ),
             "webhook_signatures": "on",
             "twilio_auth_token": SecretStr(secrets.token_hex(16)),
             "elevenlabs_webhook_secret": SecretStr(f"wsec_{secrets.token_hex(32)}"),

@@ -49,7 +49,7 @@ export class Campaigns {
   /** Return campaigns: the running ones first, then by name. */
   inOrder() {
     return [...this.byId.values()].sort(
-      (a, b) => running(b) - running(a) || collator.compare(a.name, b.name),
+      (a, b) => isRunning(b) - isRunning(a) || collator.compare(a.name, b.name),
     );
   }
 }
@@ -64,22 +64,11 @@ export function progressOf(campaign) {
   return { completed, failed, active, remaining, total, ended: completed + failed };
 }
 
-/** Return the 24 hours with their share of the busiest one, and which is now. */
-export function hourBars(byHour, hourNow) {
-  const peak = Math.max(...byHour, 0);
-  return byHour.map((calls, hour) => ({
-    hour,
-    calls,
-    share: peak ? calls / peak : 0,
-    isNow: hour === hourNow,
-    isPeak: peak > 0 && calls === peak,
-  }));
-}
-
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
-function running(campaign) {
-  return Number(campaign.status === "active" || campaign.activeCalls > 0);
+/** Tell whether a campaign goes on: it says so, or its calls are live. */
+export function isRunning(campaign) {
+  return campaign.status === "active" || campaign.activeCalls > 0;
 }
 
 function instant(row) {

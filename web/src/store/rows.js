@@ -1,8 +1,11 @@
 /** Which live calls are shown, and in which order: pure functions over committed calls. */
 
-import { LIVE_STATUSES, rank } from "./statuses.js";
+import { describe, heat, LIVE_STATUSES, rank } from "./statuses.js";
 
 export const DEFAULT_SORT = { column: "elapsed", descending: true };
+
+/** By what live calls can be grouped. */
+export const GROUPS = ["campaign", "agent", "state"];
 
 /** Return the instant from which a call's timer counts: answered, or else begun. */
 export function countsFrom(call) {
@@ -33,18 +36,83 @@ export function filterCalls(calls, { text, statuses }, campaignName) {
   );
 }
 
-/** Return calls in the order asked for; unknown values last, whichever the direction. */
-export function sortCalls(calls, { column, descending }, campaignName) {
+/** Tell whether a call needs a look: silent for too long, or going on for very long. */
+export function isProblem(call, now) {
+  const from = countsFrom(call);
+  return Boolean(call.stale) || (from !== null && heat(call.status, now - from) === 2);
+}
+
+/**
+ * Return calls in the order asked for; unknown values last, whichever the direction.
+ *
+ * In the usual order calls that need a look (at `now`, milliseconds) come first. Grouped `by`
+ * something, whole groups follow each other and the order is that within a group.
+ */
+export function sortCalls(calls, sort, campaignName, { now = null, by = null } = {}) {
+  const { column, descending } = sort;
   const keyOf = SORT_KEYS[column] ?? SORT_KEYS[DEFAULT_SORT.column];
-  const keyed = calls.map((call) => ({ call, key: keyOf(call, campaignName) }));
+  const pins = now !== null && isUsual(sort);
+  const keyed = calls.map((call) => ({
+    call,
+    group: by && groupKey(call, by, campaignName),
+    pin: pins && isProblem(call, now),
+    key: keyOf(call, campaignName),
+  }));
   const sign = descending ? -1 : 1;
   keyed.sort((a, b) => {
-    if (a.key === b.key) return a.call.sid < b.call.sid ? -1 : 1;
-    if (a.key === null) return 1;
-    if (b.key === null) return -1;
-    return (a.key < b.key ? -1 : 1) * sign;
+    if (a.group !== b.group) return compared(a.group, b.group, 1);
+    if (a.pin !== b.pin) return a.pin ? -1 : 1;
+    if (a.key !== b.key) return compared(a.key, b.key, sign);
+    return a.call.sid < b.call.sid ? -1 : 1;
   });
   return keyed.map(({ call }) => call);
+}
+
+/** Tell whether this is the order that nobody had to ask for. */
+export function isUsual({ column, descending }) {
+  return column === DEFAULT_SORT.column && descending === DEFAULT_SORT.descending;
+}
+
+function compared(a, b, sign) {
+  if (a === null) return 1;
+  if (b === null) return -1;
+  return (a < b ? -1 : 1) * sign;
+}
+
+/** Return the name of a call's group, null where it belongs to none. */
+export function groupName(call, by, campaignName) {
+  if (by === "state") return describe(call.status).word;
+  if (by === "agent") return call.agentName ?? call.agentId ?? null;
+  return call.campaignId ? campaignName(call.campaignId) : null;
+}
+
+/**
+ * Return rows with a head before each group: `{head: name, count, problems}`.
+ *
+ * `nameOf` tells a row's group; rows of a group follow each other.
+ */
+export function withHeads(rows, nameOf, isPinned) {
+  const all = [];
+  let head = null;
+  for (const call of rows) {
+    const name = nameOf(call);
+    if (head === null || head.head !== name) {
+      head = { head: name, count: 0, problems: 0 };
+      all.push(head);
+    }
+    head.count += 1;
+    if (isPinned(call)) head.problems += 1;
+    all.push(call);
+  }
+  return all;
+}
+
+/** Return how many of the calls there are now are not among those shown. */
+export function countNew(current, shown) {
+  const known = new Set(shown.map((call) => call.sid));
+  let found = 0;
+  for (const sid of current.keys()) if (!known.has(sid)) found += 1;
+  return found;
 }
 
 /**
@@ -81,6 +149,13 @@ const SORT_KEYS = {
   direction: (call) => folded(call.direction),
   started: (call) => (call.startTime ? Date.parse(call.startTime) : null),
 };
+
+function groupKey(call, by, campaignName) {
+  if (by === "state") return rank(call.status);
+  const name = groupName(call, by, campaignName);
+  // Two names that differ only in their capitals are two groups, next to each other.
+  return name && `${folded(name)}\n${name}`;
+}
 
 function negated(value) {
   return value === null ? null : -value;

@@ -1,60 +1,56 @@
 /** The live calls: filters, and a table that holds only the rows in sight. */
 
 import { useSignal } from "@preact/signals";
-import { useRef } from "preact/hooks";
 
 import { count, plural } from "../store/format.js";
-import { filterCalls, holdOrder, sortCalls, windowOf } from "../store/rows.js";
+import { readGroup } from "../store/query.js";
+import { filterCalls, isProblem, isUsual, sortCalls, windowOf } from "../store/rows.js";
 import { html } from "./html.js";
 import { LiveFilters } from "./live_filters.js";
-import { COLUMNS, HeadCell, LiveRow } from "./live_row.js";
+import { useHeldOrder, useHold, WaitingCalls } from "./live_order.js";
+import { COLUMNS, HeadCell, GroupRow, LiveRow } from "./live_row.js";
 import { rowHeight, useViewport } from "./viewport.js";
 
-export function LiveCalls({ board }) {
-  const calls = board.live.value;
-  const hovered = useSignal(false);
+/**
+ * The panel; `tall` fills the height of the window with it. With `campaignId` there are no other
+ * calls than those of that campaign.
+ */
+export function LiveCalls({ board, tall = false, campaignId = null }) {
+  const live = board.live.value;
+  const calls = campaignId === null ? live : (live?.filter((call) => call.campaignId === campaignId) ?? null);
+  const hold = useHold();
   const letIn = useSignal(0);
   const filter = board.filter.value;
   const sort = board.sort.value;
+  const by = readGroup(board.address.route.value.query);
+  // `peek`: a second passing must not sort every call again, the next change does.
+  const now = board.now.peek();
   const matching = filterCalls(calls ?? [], filter, board.campaignName);
-  const sorted = sortCalls(matching, sort, board.campaignName);
-  const wish = JSON.stringify([filter, sort, letIn.value]);
-  const { rows, waiting } = useHeldOrder(sorted, hovered.value, wish);
+  const sorted = sortCalls(matching, sort, board.campaignName, { now, by });
+  const isPinned = (call) => isProblem(call, now);
+  const wish = JSON.stringify([filter, sort, by, letIn.value]);
+  const names = { by, campaignName: board.campaignName };
+  const { rows, all, waiting } = useHeldOrder(sorted, hold.held, wish, { ...names, isPinned });
 
-  return html`<section class="panel live" aria-labelledby="live-title" data-testid="live-calls">
+  return html`<section
+    class=${tall ? "panel live live-tall" : "panel live"}
+    aria-labelledby="live-title"
+    data-testid="live-calls"
+  >
     <header class="panel-head">
       <h2 id="live-title">Live calls</h2>
       <span class="hint">${calls?.length > 0 && shownWords(rows.length, calls.length)}</span>
-      ${waiting > 0 &&
-      html`<button type="button" class="button small new-calls" onClick=${() => (letIn.value += 1)}>
-        ${count(waiting)} new<span class="wide-only"> – show</span>
-      </button>`}
+      <${WaitingCalls} board=${board} waiting=${waiting} onShow=${() => (letIn.value += 1)} />
     </header>
-    <${LiveFilters} board=${board} calls=${calls ?? []} />
-    <div
-      onPointerEnter=${(event) => (hovered.value = event.pointerType !== "touch")}
-      onPointerLeave=${() => (hovered.value = false)}
-    >
-      <${LiveTable} board=${board} rows=${rows} />
+    <${LiveFilters} board=${board} calls=${calls ?? []} by=${by} />
+    <div ...${hold.listeners}>
+      <${LiveTable} board=${board} rows=${all} marks=${isUsual(sort) ? isPinned : null} />
     </div>
-    ${rows.length === 0 && html`<${Nothing} board=${board} calls=${calls} waiting=${waiting} />`}
+    ${rows.length === 0 && html`<${Nothing} board=${board} calls=${calls} waiting=${waiting} campaignId=${campaignId} />`}
   </section>`;
 }
 
-/** Keep the order of rows as it is while held, unless other rows are wished for. */
-function useHeldOrder(sorted, held, wish) {
-  const frozen = useRef(null);
-  if (!held) {
-    frozen.current = null;
-    return { rows: sorted, waiting: 0 };
-  }
-  if (frozen.current?.wish !== wish) {
-    frozen.current = { wish, sids: sorted.map((call) => call.sid) };
-  }
-  return holdOrder(sorted, frozen.current.sids);
-}
-
-function LiveTable({ board, rows }) {
+function LiveTable({ board, rows, marks }) {
   const { element, scrollTop, height } = useViewport();
   const { first, last, before, after } = windowOf({
     count: rows.length,
@@ -81,9 +77,13 @@ function LiveTable({ board, rows }) {
         <${Gap} key="before" height=${before} />
         ${rows
           .slice(first, last)
-          .map((call, at) => {
+          .map((row, at) => {
             const index = first + at + 2; // counted from 1, and the head is a row too
-            return html`<${LiveRow} key=${call.sid} board=${board} call=${call} index=${index} />`;
+            if ("head" in row) {
+              return html`<${GroupRow} key=${`group ${row.head}`} group=${row} index=${index} />`;
+            }
+            const pinned = Boolean(marks?.(row));
+            return html`<${LiveRow} key=${row.sid} board=${board} call=${row} index=${index} pinned=${pinned} />`;
           })}
         <${Gap} key="after" height=${after} />
       </tbody>
@@ -103,16 +103,17 @@ function shownWords(shown, total) {
   return shown === total ? plural(total, "call") : `${count(shown)} of ${plural(total, "call")}`;
 }
 
-function Nothing({ board, calls, waiting }) {
+function Nothing({ board, calls, waiting, campaignId }) {
   if (calls === null) return html`<p class="empty">Loading live calls…</p>`;
   if (waiting > 0) return html`<p class="empty">The calls shown here have ended.</p>`;
   if (calls.length > 0) {
-    const clear = () => (board.filter.value = { text: "", statuses: [] });
+    const clear = () => board.setFilter({ text: "", statuses: [] });
     return html`<div class="empty">
       <p>No live call matches the filter.</p>
       <button type="button" class="button small" onClick=${clear}>Clear the filter</button>
     </div>`;
   }
+  if (campaignId !== null) return html`<p class="empty">No call of this campaign is live.</p>`;
   return html`<div class="empty">
     <p class="empty-title">No live calls right now.</p>
     <p>Calls appear here the moment Twilio reports them.</p>

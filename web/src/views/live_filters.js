@@ -1,19 +1,19 @@
 /** The text box and the status chips over the live calls. */
 
 import { count } from "../store/format.js";
-import { countByStatus } from "../store/rows.js";
+import { countByStatus, GROUPS } from "../store/rows.js";
 import { describe, LIVE_STATUSES } from "../store/statuses.js";
 import { html } from "./html.js";
 import { Icon } from "./icons.js";
 
-export function LiveFilters({ board, calls }) {
+export function LiveFilters({ board, calls, by }) {
   const { text, statuses } = board.filter.value;
   const counts = countByStatus(calls);
-  const type = (event) => (board.filter.value = { text: event.target.value, statuses });
+  const type = (event) => board.setFilter({ text: event.target.value, statuses });
   const toggle = (status) => {
     const on = statuses.includes(status);
     const next = on ? statuses.filter((other) => other !== status) : [...statuses, status];
-    board.filter.value = { text, statuses: next };
+    board.setFilter({ text, statuses: next });
   };
   return html`<div class="filters">
     <label class="search">
@@ -40,6 +40,17 @@ export function LiveFilters({ board, calls }) {
         />`,
       )}
     </div>
+    <label class="field group-by">
+      Group by
+      <select
+        name="group"
+        value=${by ?? ""}
+        onChange=${(event) => board.address.set({ group: event.target.value || null })}
+      >
+        <option value="">nothing</option>
+        ${GROUPS.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}
+      </select>
+    </label>
   </div>`;
 }
 

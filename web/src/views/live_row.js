@@ -1,11 +1,13 @@
 /** One live call, and the heads of its columns. */
 
-import { timer } from "../store/format.js";
+import { plural, timer } from "../store/format.js";
+import { hrefOf } from "../store/route.js";
 import { countsFrom, otherSide } from "../store/rows.js";
 import { heat } from "../store/statuses.js";
 import { State, Who } from "./call_parts.js";
 import { html } from "./html.js";
 import { Icon } from "./icons.js";
+import { columnsShown } from "./viewport.js";
 
 export const COLUMNS = [
   { name: "status", label: "State" },
@@ -22,7 +24,7 @@ export function HeadCell({ board, name, label, longestFirst = false }) {
   const sorted = column === name;
   const way = descending ? "descending" : "ascending";
   const flip = () => {
-    board.sort.value = { column: name, descending: sorted ? !descending : longestFirst };
+    board.setSort({ column: name, descending: sorted ? !descending : longestFirst });
   };
   return html`<th scope="col" class="cell-${name}" aria-sort=${sorted ? way : null}>
     <button type="button" class="sort" onClick=${flip}>
@@ -31,19 +33,38 @@ export function HeadCell({ board, name, label, longestFirst = false }) {
   </th>`;
 }
 
-export function LiveRow({ board, call, index }) {
+/** The head of a group of rows: its name and how many there are. */
+export function GroupRow({ group, index }) {
+  const { head, count: calls, problems } = group;
+  return html`<tr class="group" aria-rowindex=${index} data-group=${head ?? ""} data-value=${calls}>
+    <th scope="rowgroup" colspan=${columnsShown()}>
+      ${head ?? "None"} <span class="hint">${plural(calls, "call")}</span>
+      ${problems > 0 &&
+      html`<span class="group-problems tone-bad"><${Icon} name="alert" />${plural(problems, "problem")}</span>`}
+    </th>
+  </tr>`;
+}
+
+export function LiveRow({ board, call, index, pinned }) {
   const campaign = call.campaignId ? board.campaignName(call.campaignId) : null;
   const agent = call.agentName ?? call.agentId;
   const number = otherSide(call);
-  return html`<tr data-sid=${call.sid} aria-rowindex=${index} title=${call.sid}>
+  return html`<tr
+    class=${pinned ? "is-pinned" : null}
+    data-sid=${call.sid}
+    aria-rowindex=${index}
+    title=${call.sid}
+  >
     <td class="cell-status" data-field="status" data-value=${call.status}>
       <${State} status=${call.status} stale=${call.stale} />
     </td>
     <${Elapsed} board=${board} call=${call} />
     <td class="cell-contact" data-field="contact" title=${route(call)}>
-      <${Who} name=${call.contactName} number=${number}>
-        <span class="who-more">${campaign ?? agent ?? ""}</span>
-      <//>
+      <a class="plain-link" href=${hrefOf("call", { id: call.sid })}>
+        <${Who} name=${call.contactName} number=${number}>
+          <span class="who-more">${campaign ?? agent ?? ""}</span>
+        <//>
+      </a>
     </td>
     <td class="cell-campaign" title=${campaign}>${campaign ?? html`<${None} />`}</td>
     <td class="cell-agent" title=${agent}>${agent ?? html`<${None} />`}</td>

@@ -1,6 +1,7 @@
 /** Calls that ended, the latest first, with what came of them. */
 
 import { span } from "../store/format.js";
+import { hrefOf } from "../store/route.js";
 import { otherSide } from "../store/rows.js";
 import { sentence } from "../store/statuses.js";
 import { html } from "./html.js";
@@ -10,7 +11,10 @@ export function RecentCalls({ board }) {
   const calls = board.recent.value;
   const problem = board.problems.value.recent;
   return html`<section class="panel" aria-labelledby="recent-title" data-testid="recent-calls">
-    <header class="panel-head"><h2 id="recent-title">Recent calls</h2></header>
+    <header class="panel-head">
+      <h2 id="recent-title">Recent calls</h2>
+      <a class="panel-actions" href=${hrefOf("calls")}>All calls</a>
+    </header>
     ${problem && html`<p class="panel-problem">${problem}. Trying again.</p>`}
     ${!calls && !problem && html`<p class="empty">Loading recent calls…</p>`}
     ${calls?.length === 0 && html`<p class="empty">No call has ended yet.</p>`}
@@ -43,9 +47,11 @@ function Ended({ board, call }) {
     <td class="number">${ended ? moment(Date.parse(ended), board.now.value) : "—"}</td>
     <td class="wide-only" data-field="status" data-value=${call.status}><${State} status=${call.status} /></td>
     <td>
-      <${Who} name=${call.contactName} number=${otherSide(call)}>
-        <span class="narrow-only"><${State} status=${call.status} /></span>
-      <//>
+      <a class="plain-link" href=${hrefOf("call", { id: call.sid })}>
+        <${Who} name=${call.contactName} number=${otherSide(call)}>
+          <span class="narrow-only"><${State} status=${call.status} /></span>
+        <//>
+      </a>
     </td>
     <td class="wide-only">${call.campaignId ? board.campaignName(call.campaignId) : ""}</td>
     <td class="wide-only" data-field="outcome" data-value=${call.outcome ?? ""}><${Outcome} ...${call} /></td>

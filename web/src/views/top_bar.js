@@ -1,8 +1,11 @@
 /** The bar on top: who we are, whether what is shown is true, and what time it is there. */
 
 import { ago } from "../store/format.js";
+import { AlertsBell } from "./bell.js";
+import { Feeds } from "./feeds.js";
 import { html } from "./html.js";
 import { Icon, Mark } from "./icons.js";
+import { Search } from "./search.js";
 import { nextTheme, theme } from "./theme.js";
 
 const WORDS = {
@@ -15,14 +18,18 @@ const WORDS = {
 
 const THEME_WORDS = { system: "as the system", light: "light", dark: "dark" };
 
-export function TopBar({ board, feed }) {
+export function TopBar({ page }) {
+  const { board, feed } = page;
   const session = board.session.value;
   return html`<header class="top-bar">
     <h1 class="wordmark"><${Mark} /><span>callboard</span></h1>
     <${Connection} board=${board} />
+    ${session && html`<${Feeds} page=${page} />`}
     <div class="top-bar-end">
+      ${session && html`<${Search} page=${page} />`}
       ${session && html`<${WallClock} board=${board} />`}
       ${session && html`<${Pause} board=${board} />`}
+      ${session && html`<${AlertsBell} page=${page} />`}
       <button
         type="button"
         class="button quiet"

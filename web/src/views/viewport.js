@@ -30,6 +30,11 @@ export function useViewport() {
   return { element, scrollTop, height };
 }
 
+/** How many columns of the live calls the style sheet shows. */
+export function columnsShown() {
+  return narrow?.matches ? 3 : 7;
+}
+
 function heightNow() {
   return narrow?.matches ? ROW_HEIGHT.narrow : ROW_HEIGHT.wide;
 }

@@ -1,0 +1,20 @@
+/** SIP response codes in words: what a person should take from why a call failed. */
+
+const HINTS = [
+  { codes: [404, 410, 484, 604], words: "no such number" },
+  { codes: [480], words: "unreachable" },
+  { codes: [486, 600], words: "busy" },
+  { codes: [487], words: "canceled" },
+  { codes: [403, 603, 607, 608], words: "refused or blocked" },
+  { codes: [408], words: "timeout" },
+];
+
+const BY_CODE = new Map(HINTS.flatMap(({ codes, words }) => codes.map((code) => [code, words])));
+
+/** Return what a SIP code means for the caller, null for one that says nothing of use. */
+export function hintOf(code) {
+  const number = Number(code);
+  const known = BY_CODE.get(number);
+  if (known !== undefined) return known;
+  return number >= 500 && number < 600 ? "carrier trouble" : null;
+}
