@@ -120,7 +120,7 @@ async def looked(url: str, pid: int, load: Connection) -> list[dict[str, Any]]:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = await browser.new_page(viewport={"width": 1440, "height": 900})
         await page.add_init_script(WATCHED)
-        await page.goto(f"{url}/")
+        await page.goto(f"{url}/live")
         await page.fill("[data-testid=sign-in] input[name=key]", KEY)
         await page.click("[data-testid=sign-in] button[type=submit]")
         shown = page.locator(f"[data-testid=live-calls] table[aria-rowcount='{STANDING + 1}']")

@@ -36,7 +36,8 @@ test("the clock is the reporting timezone's, and an unknown zone is UTC", () => 
   const madrid = zoneClock("Europe/Madrid");
   assert.deepEqual([madrid.time(at), madrid.hour(at)], ["00:30:05", 0]);
   assert.equal(madrid.moment(at, at + 1000), "00:30:05");
-  assert.equal(madrid.moment(at - 3_600_000, at), "2026-11-22 23:30:05");
+  assert.equal(madrid.moment(at - 3_600_000, at), "11-22 23:30");
+  assert.match(madrid.moment(at - 400 * 86_400_000, at), /^2025-\d\d-\d\d \d\d:\d\d$/);
   assert.equal(zoneClock("Mars/Olympus").time(at), "23:30:05");
 });
 

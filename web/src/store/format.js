@@ -64,8 +64,12 @@ export function zoneClock(timezone) {
     time: (ms) => time.format(ms),
     hour: (ms) => Number(hour.format(ms)),
     /** A time of day; one of another day says which, so that 09:00 is never yesterday's. */
-    moment: (ms, nowMs) =>
-      day.format(ms) === day.format(nowMs) ? time.format(ms) : `${day.format(ms)} ${time.format(ms)}`,
+    moment: (ms, nowMs) => {
+      const [then, now] = [day.format(ms), day.format(nowMs)];
+      if (then === now) return time.format(ms);
+      const date = then.slice(0, 4) === now.slice(0, 4) ? then.slice(5) : then;
+      return `${date} ${time.format(ms).slice(0, 5)}`;
+    },
   };
 }
 

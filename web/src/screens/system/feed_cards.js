@@ -10,7 +10,6 @@ const FIGURES = [
   ["lastMinute", "Last minute", "Webhooks of this vendor that were taken in the last 60 seconds."],
   ["lastHour", "Last hour", "Webhooks of this vendor that were taken in the last 60 minutes."],
   ["refused", "Refused", "Webhooks that were not signed as they must be, and answered with 403."],
-  ["duplicates", "Duplicates", "Webhooks that had come before. Vendors send again what they are not sure of; each counts once."],
 ];
 
 export function FeedCards({ page, feeds, at }) {
