@@ -110,7 +110,8 @@ WORDS = st.text(
     st.characters(min_codepoint=33, max_codepoint=0x17F, exclude_characters=",:/@?#[]%&"),
     min_size=8,
     max_size=40,
-)
+).map("s~{}".format)
+"""No word of ours, of which hypothesis knows every one: `findings` stands in each document."""
 
 
 def settings_with(name: str, secret: str) -> Settings:
