@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { causeOf, countCauses } from "../src/store/causes.js";
 import { costOf, costWords } from "../src/store/costs.js";
-import { hintOf } from "../src/store/sip.js";
+import { hintOf, meaningOf } from "../src/store/sip.js";
 import { aCall } from "./support.js";
 
 function ended(status, sip) {
@@ -12,9 +12,16 @@ function ended(status, sip) {
 
 test("SIP codes have a hint where they mean something to a caller", () => {
   assert.equal(hintOf(404), hintOf(604));
-  for (const code of [404, 484, 480, 486, 600, 487, 403, 603, 607, 608, 408, 500, 503]) {
+  for (const code of [404, 484, 480, 486, 600, 487, 403, 603, 607, 608, 408, 488, 500, 503]) {
     assert.ok(hintOf(code), String(code));
   }
+});
+
+test("a state says more than its code, but for what just failed", () => {
+  assert.equal(meaningOf("failed", 404), hintOf(404));
+  assert.equal(meaningOf("failed", null), null);
+  assert.equal(meaningOf("no-answer", 487), meaningOf("no-answer", null));
+  assert.notEqual(meaningOf("no-answer", 487), meaningOf("canceled", 487));
 });
 
 test("what got through has no cause", () => {

@@ -7,6 +7,7 @@ import { queryText } from "../store/route.js";
 import { html } from "../views/html.js";
 import { Reading } from "../views/panel.js";
 import { useToday } from "../views/today.js";
+import { Compare } from "./analytics/compare.js";
 import { Concurrency } from "./analytics/concurrency.js";
 import { Durations, Hours, Volume } from "./analytics/charts.js";
 import { Failures } from "./analytics/failures.js";
@@ -24,7 +25,8 @@ export function AnalyticsScreen({ page }) {
   const scope = wanted.campaign ? { campaignId: wanted.campaign } : {};
   const asked = { from: wanted.from, to: wanted.to, ...scope };
   const read = useRead(page, `/api/analytics/daily${queryText(asked)}`, EVERY_MS);
-  const earlier = useRead(page, `/api/analytics/daily${queryText({ ...rangeBefore(wanted), ...scope })}`);
+  const then = wanted.compares && `/api/analytics/daily${queryText({ ...rangeBefore(wanted), ...scope })}`;
+  const earlier = useRead(page, then || null);
   const lasted = useRead(page, `/api/analytics/durations${queryText(asked)}`, EVERY_MS);
   const common = { page, wanted, zone, scope, today: day };
   return html`
@@ -43,7 +45,7 @@ export function AnalyticsScreen({ page }) {
         return html`
           <${Tiles} ...${common} total=${total} before=${before} lasted=${lasted.data} at=${read.at} />
           <div class="halves">
-            <${Volume} ...${common} days=${days} />
+            <${Volume} ...${common} total=${total} days=${days} />
             <${Hours} ...${common} total=${total} days=${days} />
           </div>
           <${HeatMap} ...${common} days=${days} />
@@ -54,7 +56,8 @@ export function AnalyticsScreen({ page }) {
         `;
       }}
     <//>
-    <${Concurrency} ...${common} />
+    <${Concurrency} ...${common} highest=${totalOf(read.data?.days ?? [])?.peak} />
     <${Failures} ...${common} />
+    <${Compare} board=${board} />
   `;
 }

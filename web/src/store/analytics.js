@@ -1,6 +1,7 @@
 /** Figures of a range of days: which range, their sums, rates from the sums, hours by weekday. */
 
 import { addDays } from "./days.js";
+import { costOfPeriod } from "./today.js";
 
 // Name, and how many days back it begins and ends.
 export const RANGES = {
@@ -21,14 +22,18 @@ export const SAMPLE_MIN = 30;
 export const SHORT = ["0-10"];
 export const ENGAGED = ["60-120", "120-180", "180+"];
 
-/** Return `{range, from, to, campaign}` of a query; `range` is null for dates of one's own. */
-export function readRange({ range, from = "", to = "", campaign = null }, today) {
+/**
+ * Return `{range, from, to, campaign, compares}` of a query; `range` is null for dates of one's
+ * own, `compares` tells whether the range stands against the one before.
+ */
+export function readRange({ range, from = "", to = "", campaign = null, compare }, today) {
+  const rest = { campaign, compares: compare !== "off" };
   if (DATE.test(from) && DATE.test(to) && from <= to && lengthOf({ from, to }) <= DAYS_MAX) {
-    return { range: null, from, to, campaign };
+    return { range: null, from, to, ...rest };
   }
   const name = Object.hasOwn(RANGES, range ?? "") ? range : USUAL;
   const [first, last] = RANGES[name];
-  return { range: name, from: addDays(today, -first), to: addDays(today, -last), campaign };
+  return { range: name, from: addDays(today, -first), to: addDays(today, -last), ...rest };
 }
 
 /** Return how many days a range has, both ends included. */
@@ -42,7 +47,35 @@ export function rangeBefore({ from, to }) {
   return { from: addDays(to_, 1 - lengthOf({ from, to })), to: to_ };
 }
 
-/** Return the sum of days, counter by counter; null of none. */
+/** Return the days of a range up to today, each with its figures; null where no call was. */
+export function everyDay({ from, to }, days, today) {
+  const byDay = new Map(days.map((figures) => [figures.day, figures]));
+  const until = to < today ? to : today;
+  return Array.from({ length: Math.max(0, lengthOf({ from, to: until })) }, (_, at) => {
+    const day = addDays(from, at);
+    return { day, figures: byDay.get(day) ?? null };
+  });
+}
+
+/** What becomes of calls, in the order in which bars are stacked. */
+export const OUTCOMES = [
+  ["human", "Person"],
+  ["voicemail", "Voicemail"],
+  ["answered_unknown", "Other answer"],
+  ["no_answer", "No answer"],
+  ["busy", "Busy"],
+  ["failed", "Failed"],
+  ["canceled", "Canceled"],
+];
+
+/** Return how many calls had each outcome, and last those that had none of them (yet). */
+export function stackOf(figures) {
+  if (!figures) return [];
+  const parts = OUTCOMES.map(([name]) => figures.outcomes[name] ?? 0);
+  return [...parts, Math.max(0, figures.callVolume.total - parts.reduce((a, b) => a + b, 0))];
+}
+
+/** Return the sum of days, counter by counter, with the highest peak and its day; null of none. */
 export function totalOf(days) {
   if (days.length === 0) return null;
   const total = {};
@@ -50,7 +83,12 @@ export function totalOf(days) {
     add(total, { callVolume, duration, outcomes, contact, failures, evaluation, cost });
   }
   delete total.duration.average;
-  delete total.duration.max;
+  total.duration.max = Math.max(...days.map(({ duration }) => duration.max ?? 0));
+  total.peak = days.reduce(
+    (highest, { day, concurrency }) =>
+      concurrency?.peak > (highest?.peak ?? 0) ? { day, ...concurrency } : highest,
+    null,
+  );
   return total;
 }
 
@@ -110,7 +148,7 @@ export function heatMap(days) {
     (callVolume.attemptsByHour ?? []).forEach((attempts, hour) => {
       if (!attempts) return;
       row[hour].attempts += attempts;
-      row[hour].human += callVolume.humanByHour[hour];
+      row[hour].human += callVolume.humanByHour?.[hour] ?? 0;
       if (!row[hour].day || day > row[hour].day) row[hour].day = day;
     });
   }
@@ -132,12 +170,12 @@ export function changeWords(now, then, { points = false } = {}) {
   return `${by > 0 ? "+" : "−"}${text}${points ? " points" : "%"} on before`;
 }
 
-/** Return the four steps from a call placed to its goal. */
-export function funnelOf({ contact, evaluation }) {
-  return [
-    { field: "attempts", word: "Attempts", value: contact.attempts, query: { direction: "outbound" } },
-    { field: "answered", word: "Answered", value: contact.answered, query: { direction: "outbound", status: "completed,in-progress" } },
-    { field: "human", word: "By a person", value: contact.human, query: { direction: "outbound", outcome: "human" } },
-    { field: "success", word: "Success", value: evaluation.success, query: { success: "true" } },
-  ];
+/** Return how the cost of each call (by a count in `each`) changed; currencies do not compare. */
+export function costChange(now, then, each = () => 1) {
+  const [of, before] = [now, then].map((total) => {
+    const amounts = costOfPeriod(total?.cost)?.amounts ?? [];
+    return amounts.length === 1 && each(total) ? amounts[0] : null;
+  });
+  if (!of || of[0] !== before?.[0]) return null;
+  return changeWords(of[1] / each(now), before[1] / each(then));
 }

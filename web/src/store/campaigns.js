@@ -100,7 +100,7 @@ export function funnelOf({ contact, evaluation }) {
   const out = { direction: "outbound" };
   return [
     { field: "attempts", word: "Attempts", value: contact.attempts, query: out },
-    { field: "answered", word: "Answered", value: contact.answered, query: { ...out, status: "completed" } },
+    { field: "answered", word: "Answered", value: contact.answered, query: { ...out, status: "completed,in-progress" } },
     { field: "human", word: "By a person", value: contact.human, query: { ...out, outcome: "human" } },
     { field: "success", word: "Success", value: evaluation.success, query: { success: "true" } },
   ];

@@ -120,3 +120,9 @@ export function Figure({ field, word, value }) {
     <b>${count(value)}</b> ${word}
   </li>`;
 }
+
+/** Return a rate as a table's cell: its bare value, and how it reads. */
+export function shareCell({ value, numerator, denominator }) {
+  const share = html`<span class="hint">${count(numerator)}/${count(denominator)}</span>`;
+  return [value, html`${percent(value)} ${share}`];
+}

@@ -7,10 +7,10 @@ const HEIGHT = 64;
 const SLOT = 10;
 
 /**
- * A column chart. `bars` are `{key, label, axis, value, ghosts, href, title, isNow, tone}`:
- * `axis` is the short text below ("" for none), `ghosts` earlier values drawn as lines, in the
- * order of `ghostNames`. `caption` names it all, `unit` what is counted ("Calls"). `format`
- * writes a value.
+ * A column chart. `bars` are `{key, label, axis, value, ghosts, parts, href, title, isNow, tone}`:
+ * `axis` is the short text below ("" for none), `ghosts` other values drawn as lines, `parts` what
+ * the value is stacked of; either in the order of `ghostNames`. `caption` names it all, `unit`
+ * what is counted ("Calls"). `format` writes a value.
  */
 export function Columns({ bars, caption, head, unit, ghostNames = [], format = count, testid }) {
   const tallest = Math.max(1, ...bars.flatMap(({ value, ghosts = [] }) => [value ?? 0, ...ghosts]));
@@ -43,7 +43,7 @@ export function Columns({ bars, caption, head, unit, ghostNames = [], format = c
         </thead>
         <tbody>
           ${bars.map(
-            ({ key, label, value, ghosts = [] }) => html`<tr key=${key}>
+            ({ key, label, value, parts, ghosts = parts ?? [] }) => html`<tr key=${key}>
               <th scope="row">${label}</th>
               <td>${format(value)}</td>
               ${ghosts.map((ghost, at) => html`<td key=${ghostNames[at]}>${format(ghost)}</td>`)}
@@ -55,14 +55,22 @@ export function Columns({ bars, caption, head, unit, ghostNames = [], format = c
   </div>`;
 }
 
-function Column({ x, value, ghosts = [], tallest, href, title, label, isNow, tone, format }) {
+function Column({ x, value, ghosts = [], parts, tallest, href, title, label, isNow, tone, format }) {
   // A slot with any call shows at least a sliver: one must be told from none.
   const height = value ? Math.max(2, (value / tallest) * HEIGHT) : 0;
+  const box = { x: x + 1.5, width: SLOT - 3 };
+  let y = HEIGHT;
   const drawn = html`
     <rect class="column-slot" x=${x + 0.5} y="0" width=${SLOT - 1} height=${HEIGHT}>
       <title>${title ?? `${label}: ${format(value)}`}</title>
     </rect>
-    <rect class="column-bar" x=${x + 1.5} y=${HEIGHT - height} width=${SLOT - 3} height=${height} />
+    ${parts
+      ? parts.map((part, at) => {
+          const share = (part / tallest) * HEIGHT;
+          y -= share;
+          return html`<rect key=${at} class=${`column-bar part part-${at}`} ...${{ ...box, y }} height=${share} />`;
+        })
+      : html`<rect class="column-bar" ...${box} y=${HEIGHT - height} height=${height} />`}
     ${ghosts.map((ghost, at) => {
       const y = HEIGHT - (ghost / tallest) * HEIGHT;
       return html`<line

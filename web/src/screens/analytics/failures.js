@@ -3,7 +3,7 @@
 import { useRead } from "../../reads.js";
 import { count } from "../../store/format.js";
 import { hrefOf, queryText } from "../../store/route.js";
-import { hintOf } from "../../store/sip.js";
+import { meaningOf } from "../../store/sip.js";
 import { describe } from "../../store/statuses.js";
 import { html } from "../../views/html.js";
 import { Panel, Reading } from "../../views/panel.js";
@@ -54,11 +54,9 @@ function Row({ row, since, campaign }) {
   const { status, sipCode, counts } = row;
   const { word } = describe(status);
   const query = { campaign, status, sip: sipCode, since };
-  // Unanswered calls carry a code too, which says no more than their state.
-  const hint = status === "failed" && sipCode !== null ? hintOf(String(sipCode)) : null;
   return html`<tr data-cause=${row.cause} data-status=${status}>
     <th scope="row"><a href=${hrefOf("calls", { query })}>${word}${sipCode === null ? "" : `, SIP ${sipCode}`}</a></th>
-    <td>${hint ?? ""}</td>
+    <td>${meaningOf(status, sipCode)}</td>
     ${counts.map((calls, at) => html`<td key=${at} class="number" data-value=${calls}>${calls ? count(calls) : ""}</td>`)}
   </tr>`;
 }

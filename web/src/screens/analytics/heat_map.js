@@ -51,7 +51,7 @@ function Cell({ cell, hour, day, zone, wanted }) {
   const latest = hourSpans(cell.day, zone)[hour];
   const query = { campaign: wanted.campaign, direction: "outbound", ...latest };
   return html`<td
-    class=${step === null ? "heat-few" : `heat-step-${step}`}
+    class=${`heat-cell heat-${step === null ? "few" : `step-${step}`}`}
     data-value=${value}
     data-share=${`${human}/${attempts}`}
   >
@@ -64,7 +64,7 @@ function Cell({ cell, hour, day, zone, wanted }) {
 function Legend() {
   const steps = ["under 20", "20", "40", "60", "80 %"];
   return html`<span class="heat-legend" aria-hidden="true">
-    <span class="heat-few">under ${SAMPLE_MIN} calls</span>
-    ${steps.map((word, at) => html`<span key=${word} class=${`heat-step-${at}`}>${word}</span>`)}
+    <span class="heat-cell heat-few">under ${SAMPLE_MIN} calls</span>
+    ${steps.map((word, at) => html`<span key=${word} class=${`heat-cell heat-step-${at}`}>${word}</span>`)}
   </span>`;
 }

@@ -1,6 +1,6 @@
 /** Which days, and whose calls. */
 
-import { RANGES } from "../../store/analytics.js";
+import { RANGES, rangeBefore } from "../../store/analytics.js";
 import { html } from "../../views/html.js";
 import { Icon } from "../../views/icons.js";
 
@@ -9,8 +9,11 @@ const WORDS = { today: "Today", yesterday: "Yesterday" };
 export function RangePicker({ page, wanted, csv }) {
   const { board, address } = page;
   const choose = (range) => address.set({ range, from: null, to: null });
-  const between = (changes) =>
-    address.set({ range: null, from: wanted.from, to: wanted.to, ...changes });
+  const between = (from, to) => from && to && address.set({ range: null, from, to });
+  const before = rangeBefore(wanted);
+  // A date beyond the other takes it along.
+  const first = ({ target: { value } }) => between(value, value > wanted.to ? value : wanted.to);
+  const last = ({ target: { value } }) => between(value < wanted.from ? value : wanted.from, value);
   return html`<header class="screen-head">
     <h2>Analytics</h2>
     <div class="chips" role="group" aria-label="Days">
@@ -28,11 +31,11 @@ export function RangePicker({ page, wanted, csv }) {
     </div>
     <label class="field">
       From
-      <input type="date" name="from" value=${wanted.from} max=${wanted.to} onChange=${(event) => between({ from: event.target.value })} />
+      <input type="date" name="from" value=${wanted.from} onChange=${first} />
     </label>
     <label class="field">
       to
-      <input type="date" name="to" value=${wanted.to} min=${wanted.from} onChange=${(event) => between({ to: event.target.value })} />
+      <input type="date" name="to" value=${wanted.to} onChange=${last} />
     </label>
     <label class="field">
       Campaign
@@ -44,6 +47,15 @@ export function RangePicker({ page, wanted, csv }) {
         )}
       </select>
     </label>
+    <button
+      type="button"
+      class="chip"
+      name="compare"
+      aria-pressed=${String(wanted.compares)}
+      onClick=${() => address.set({ compare: wanted.compares ? "off" : null })}
+    >
+      Against ${before.from}${before.from === before.to ? "" : ` to ${before.to}`}
+    </button>
     <div class="panel-actions">
       <a class="button" href=${csv} download><${Icon} name="download" />CSV</a>
     </div>

@@ -1,9 +1,9 @@
 /** From dialled numbers to successes, and why calls failed on the way. */
 
 import { failuresOf, funnelOf } from "../../store/campaigns.js";
-import { count, percent } from "../../store/format.js";
 import { hrefOf } from "../../store/route.js";
 import { hintOf } from "../../store/sip.js";
+import { Bar } from "../../views/bar.js";
 import { html } from "../../views/html.js";
 import { Panel } from "../../views/panel.js";
 
@@ -47,16 +47,4 @@ export function Failures({ id, status }) {
           })}
         </ol>`}
   <//>`;
-}
-
-function Bar({ field, word, value, whole, tone = "active", href }) {
-  const share = whole ? (100 * value) / whole : null;
-  return html`<li data-field=${field} data-value=${value}>
-    <a href=${href}>${word}</a>
-    <span><b>${count(value)}</b> <span class="hint">${percent(share)}</span></span>
-    <svg class="progress" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">
-      <rect class="progress-rest" width="100" height="1" />
-      <rect class=${`progress-${tone}`} width=${Math.min(100, share ?? 0)} height="1" />
-    </svg>
-  </li>`;
 }

@@ -5,7 +5,7 @@ import { progressOf } from "../../store/figures.js";
 import { count, percent, UNKNOWN } from "../../store/format.js";
 import { hrefOf } from "../../store/route.js";
 import { costOfPeriod } from "../../store/today.js";
-import { Eta, Progress } from "../../views/campaigns.js";
+import { Eta, Progress, shareCell } from "../../views/campaigns.js";
 import { html } from "../../views/html.js";
 import { Icon } from "../../views/icons.js";
 import { CampaignState } from "./parts.js";
@@ -99,9 +99,4 @@ function Row({ page, row, foretold }) {
     })}
     <td data-th="Done">${foretold ? html`<${Eta} page=${page} id=${id} />` : UNKNOWN}</td>
   </tr>`;
-}
-
-function shareCell({ value, numerator, denominator }) {
-  const share = html`<span class="hint">${count(numerator)}/${count(denominator)}</span>`;
-  return [value, html`${percent(value)} ${share}`];
 }
