@@ -218,14 +218,6 @@ async def test_the_command_line_beside_a_running_server_and_no_secret_in_its_log
         assert key not in told
         assert (await call("keys", "add", "wall"))[0] == 2
         assert (await call("keys", "add", "tests"))[0] == 2
-        code, out, _ = await call("link", "--page", "wall", "--url", running.url)
-        wall, _, for_wall = out.strip().partition("#link=")
-        assert (code, wall) == (0, f"{running.url}/wall")
-        async with browser_at(running.url) as screen:
-            session = await screen.post("/api/session", json={"link": for_wall})
-            assert "Max-Age=25" in session.headers["set-cookie"]  # of 2,592,000 s
-            screens = session.json()["name"]
-        assert (await call("keys", "revoke", screens))[0] == 0
         code, out, told = await call("link", "--minutes", "5", "--url", running.url)
         address, _, link = out.strip().partition("#link=")
         assert (code, address) == (0, f"{running.url}/")

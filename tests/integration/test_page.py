@@ -21,13 +21,6 @@ async def test_every_screen_is_the_same_page(server: LocalServer) -> None:
     assert (head.status_code, head.content) == (200, b"")
 
 
-@pytest.mark.parametrize("path", ["/live/", "/calls/CA1/"])
-async def test_a_slash_too_many_leads_to_the_screen(server: LocalServer, path: str) -> None:
-    answer = await server.client.get(path, follow_redirects=True)
-    assert (answer.status_code, answer.url.path) == (200, path.rstrip("/"))
-    assert answer.headers["cache-control"] == "no-cache"
-
-
 @pytest.mark.parametrize("path", ["/lives", "/calls/a/b", "/index.html", "/api/x"])
 async def test_what_is_no_screen_is_not_found(server: LocalServer, path: str) -> None:
     answer = await server.client.get(path)

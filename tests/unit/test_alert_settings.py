@@ -8,7 +8,6 @@ import pytest
 
 from callboard.alerts.changed import changed, rules_of
 from callboard.alerts.rules import RULES, Quiet, Rule
-from callboard.alerts.words import condition_of
 from callboard.errors import ConfigurationError
 
 
@@ -122,12 +121,3 @@ def test_every_rule_is_well_made() -> None:
 def test_every_rule_has_its_row_in_the_manual() -> None:
     manual = (Path(__file__).parents[2] / "docs" / "operating.md").read_text("utf-8")
     assert [rule.name for rule in RULES if f"\n| `{rule.name}` | " not in manual] == []
-
-
-def test_a_changed_threshold_shows_in_words() -> None:
-    assert condition_of(one("lag")) == "figures are more than 30 s behind"
-    assert condition_of(one("lag", threshold=90)) == "figures are more than 1.5 min behind"
-
-
-def test_every_rule_has_its_words() -> None:
-    assert all(condition_of(rule) for rule in RULES)
