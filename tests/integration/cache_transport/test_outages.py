@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.cache_sites import Open, Site, healed, reply
 from support.redis_servers import RedisServer, say
-from support.waiting import eventually
+from support.waiting import eventually, running_time
 
 from callboard.cache.errors import TierUnavailable, TooManyRequests
 from callboard.cache.transport import Script, Transport
@@ -46,7 +46,7 @@ def gets(transport: Transport, key: bytes, count: int = 100) -> "list[asyncio.Fu
 
 async def fail_in_time(futures: "Sequence[asyncio.Future[Any]]") -> None:
     """Require that every command fails as it has to, within the bound."""
-    async with asyncio.timeout(BOUND_S):
+    async with running_time(BOUND_S):
         outcomes = await asyncio.gather(*futures, return_exceptions=True)
     others = [outcome for outcome in outcomes if not isinstance(outcome, TierUnavailable)]
     assert others == []
