@@ -9,7 +9,8 @@ with `CALLBOARD_CACHE=off`, then as it is.
 in that time, less those of as long a stretch with the same webhooks and nobody looking. `hit %`
 and the times are what the server told of each answer (`X-Cache`, `Server-Timing`), by what was
 read; rows of `(view)` come from maintained views, which are never loaded. `miss` times are those
-of who had to wait for the loader.
+of who had to wait for the loader; `loads` is how often the loader ran, warming included (many may
+wait for one, and one that a view answers needs none).
 
 `CALLBOARD_BENCH_S` is how long they look, 180 s by default.
 """
@@ -81,6 +82,12 @@ def mongodb(folder: Path) -> Iterator[str]:
         loop.close()
 
 
+def loads(client: httpx.Client) -> dict[str, int]:
+    """Return how often each keyspace was loaded since the server started."""
+    told = client.get("/api/admin/cache-stats").raise_for_status().json()["keyspaces"]
+    return {name: space["loads"] for name, space in told.items() if space["kind"] == "cached"}
+
+
 def played(load: Connection, seconds: float) -> None:
     """Let webhooks begin to come for so long."""
     load.send(Paced(WEBHOOKS_PER_S, 0.5, seconds))
@@ -102,7 +109,11 @@ def per_s(database: Database, seconds: float) -> dict[str, float]:
 
 
 def looked(
-    url: str, pid: int, database: Database, load: Connection, think_s: tuple[float, float]
+    client: httpx.Client,
+    pid: int,
+    database: Database,
+    load: Connection,
+    think_s: tuple[float, float],
 ) -> list[dict[str, Any]]:
     """Return the rows of one server."""
     played(load, ALONE_S + 2)
@@ -110,7 +121,7 @@ def looked(
     ended(load)
     zone = ZoneInfo(noon_zone(CLOCK.now()))
     order = People(
-        url,
+        str(client.base_url),
         KEY,
         PEOPLE,
         CAMPAIGNS,
@@ -121,13 +132,18 @@ def looked(
         seed=7,
     )
     played(load, LOOKED_S + 2)
+    loaded = loads(client)
     before, began = database.commands(), sample({"server": pid})
     with process(people, order) as pipe:
         heard: Heard = heard_from(pipe, LOOKED_S + 120)
     after, cost = database.commands(), sample({"server": pid}).since(began)
+    loaded = {name: count - loaded[name] for name, count in loads(client).items()}
     ended(load)
     asked = {n: after[n] - before[n] - alone[n] * cost.at_s for n in READING}
-    return rows_of(heard, asked, cost.cores()["server"], cost.at_s)
+    rows = rows_of(heard, asked, cost.cores()["server"], cost.at_s)
+    return [{**row, "loads": loaded.get(row["read"], "")} for row in rows[:-1]] + [
+        {**rows[-1], "loads": sum(loaded.values())}
+    ]
 
 
 def rows_of(
@@ -190,7 +206,6 @@ def measured(cache: str, think_s: tuple[float, float]) -> list[dict[str, Any]]:
                 called = [{"number": f"+346{number}{n:07d}"} for n in range(500)]
                 path = f"/api/campaigns/camp_{number}/contacts"
                 client.post(path, json={"contacts": called}).raise_for_status()
-            client.close()
             start = CLOCK.now().astimezone(UTC) - timedelta(minutes=5)
             lives = int(WEBHOOKS_PER_S * (LOOKED_S + ALONE_S + 20) / 4) + 200
             order = Order(url, TOKEN, start, STANDING, lives, seed=11, campaigns=CAMPAIGNS)
@@ -198,7 +213,8 @@ def measured(cache: str, think_s: tuple[float, float]) -> list[dict[str, Any]]:
                 assert heard_from(load, 120) == "ready"
                 load.send(Standing())
                 heard_from(load, 120)
-                rows = looked(url, pid, Database(mongo_url), load, think_s)
+                rows = looked(client, pid, Database(mongo_url), load, think_s)
+            client.close()
     return [{"cache": cache, "think s": "{}-{}".format(*think_s), **row} for row in rows]
 
 

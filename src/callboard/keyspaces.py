@@ -10,8 +10,8 @@ on a single node and on a cluster alike. The shard is a stable hash of the id's 
 """
 
 from binascii import crc32
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import blake2b
 from urllib.parse import quote
 
@@ -31,7 +31,6 @@ __all__ = [
     "scope_of",
     "scoped",
     "space_tag",
-    "table",
 ]
 
 
@@ -120,6 +119,8 @@ class Cached:
     window_s: float = 0.0
     """Its tags are floored at most once in so long, so that a busy hour is not one long miss;
     so long is what it may be behind, beside the staleness bound of the views."""
+    window_of: str = ""
+    """Whose window that is: a row whose tags are also this one's."""
 
     @property
     def name(self) -> str:
@@ -255,6 +256,7 @@ CACHED: tuple[Cached, ...] = (
         warmer="none",
         max_age_s=30,
         window_s=10.0,
+        window_of="calls",
     ),
     Cached(
         _space("analytics", _HOUR_S, 15 * _MINUTE_S, "figures"),
@@ -285,6 +287,7 @@ CACHED: tuple[Cached, ...] = (
         warmer="start, predicted",
         max_age_s=60,
         window_s=20.0,
+        window_of="analytics-today",
     ),
     Cached(
         _space("durations", 300, None, "durations"),
@@ -315,33 +318,7 @@ CACHED: tuple[Cached, ...] = (
         warmer="none",
         max_age_s=10,
         window_s=10.0,
+        window_of="calls",
     ),
 )
 """TTLs: the caching document, section 1, and the contract."""
-
-
-def table(ttls: Mapping[str, float], rows: Sequence[Cached] = CACHED) -> dict[str, Cached]:
-    """Return the rows by name, with other TTLs where they are given; soft TTLs keep their share.
-
-    Raises:
-        ValueError: a name is not in the table, or a TTL is out of range; says which.
-    """
-    known = {row.name: row for row in rows}
-    for name, ttl_s in ttls.items():
-        row = known.get(name)
-        if row is None:
-            message = f"there is no keyspace '{name}'; there are {', '.join(known)}"
-            raise ValueError(message)
-        if not _TTL_MIN_S <= ttl_s <= _TTL_MAX_S:
-            message = f"the TTL of '{name}' must be {_TTL_MIN_S} to {_TTL_MAX_S} seconds"
-            raise ValueError(message)
-        space, soft_s = row.space, row.space.soft_ttl_s
-        soft_s = soft_s * ttl_s / space.ttl_s if soft_s is not None else None
-        negative_s = min(space.negative_ttl_s, ttl_s)
-        changed = replace(space, ttl_s=ttl_s, soft_ttl_s=soft_s, negative_ttl_s=negative_s)
-        known[name] = replace(row, space=changed)
-    return known
-
-
-_TTL_MIN_S = 1
-_TTL_MAX_S = 24 * 3_600

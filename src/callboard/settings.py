@@ -149,6 +149,9 @@ class Settings(BaseSettings):
     cache_ttls: Annotated[dict[str, float], NoDecode] = _own(
         "CALLBOARD_CACHE_TTLS", {}, "TTLs of cached things in seconds: `call=120,recent=10`."
     )
+    cache_windows: Annotated[dict[str, float], NoDecode] = _own(
+        "CALLBOARD_CACHE_WINDOWS", {}, "How far lists may be behind, in seconds: `calls=30`."
+    )
     calls_per_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = _own(
         "CALLBOARD_CALLS_PER_S", 1.0, "Calls Twilio begins in a second (CPS); for the forecast."
     )
@@ -207,9 +210,9 @@ class Settings(BaseSettings):
             message = 'must be a JSON object, e.g. {"shop": "Northside"}'
             raise ValueError(message) from error
 
-    @field_validator("cache_ttls", mode="before")
+    @field_validator("cache_ttls", "cache_windows", mode="before")
     @classmethod
-    def _ttls(cls, given: Any) -> Any:
+    def _by_name(cls, given: Any) -> Any:
         if not isinstance(given, str):
             return given
         return dict(part.strip().partition("=")[::2] for part in given.split(",") if part.strip())

@@ -16,11 +16,13 @@ from support.server import LocalServer
 from support.waiting import eventually
 
 from callboard.app import caching
+from callboard.app.caching import table
 from callboard.clock import SystemClock
 from callboard.domain.buckets import day_of, is_steps
 from callboard.domain.calls import shows
 from callboard.domain.contributions import expanded, movement
-from callboard.keyspaces import CACHED, Cached, table
+from callboard.keyspaces import CACHED, Cached
+from callboard.settings import Settings
 
 UTC = ZoneInfo("UTC")
 NOW = SystemClock().now().replace(microsecond=0) - timedelta(minutes=1)
@@ -156,11 +158,11 @@ async def site(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     Nothing grows old by itself either.
     """
 
-    def at_once(ttls: Mapping[str, float]) -> dict[str, Cached]:
-        lasting = {row.name: 3_600.0 for row in CACHED} | dict(ttls)
-        return {name: replace(row, window_s=0.0) for name, row in table(lasting).items()}
+    def at_once(_: Settings) -> dict[str, Cached]:
+        lasting = table({row.name: 3_600.0 for row in CACHED})
+        return {name: replace(row, window_s=0.0) for name, row in lasting.items()}
 
-    monkeypatch.setattr(caching, "table", at_once)
+    monkeypatch.setattr(caching, "rows_of", at_once)
     # Nothing is loaded but what is asked for here.
     server = LocalServer(engines, predictive_warming="off")
     await server.redis.flushall()

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.builders import START, a_call
 
+from callboard.app.caching import table
 from callboard.domain.calls import CALL_FIELDS, shown_call, shows
-from callboard.keyspaces import table
 
 ROWS = table({})
 INNER = ["seen", "state", "answered", "status", "flagged", "closed", "conversation", "v", "x"]

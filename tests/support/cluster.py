@@ -128,12 +128,23 @@ class Cluster:
     # -- moving ----------------------------------------------------------------------------
 
     async def holder(self, key: bytes) -> int:
-        """Return the number of the node that serves a key."""
-        return await self.owner(key_slot(key))
+        """Return the number of the node that serves a key, as the first node knows it."""
+        return await self._named_by(self.nodes[0], key_slot(key))
 
     async def owner(self, slot: int) -> int:
-        """Return the number of the node that serves a slot."""
-        async with self.nodes[0].admin() as admin:
+        """Return the number of the node that serves a slot, once all nodes say the same.
+
+        After a move they tell one another; one that has not heard yet may name the owner before.
+        """
+
+        async def named() -> set[int]:
+            return set(await asyncio.gather(*(self._named_by(node, slot) for node in self.nodes)))
+
+        (owner,) = await eventually(named, lambda found: len(found) == 1)
+        return owner
+
+    async def _named_by(self, node: RedisServer, slot: int) -> int:
+        async with node.admin() as admin:
             for first, last, primary, *_ in await say(admin, "CLUSTER", "SLOTS"):
                 if first <= slot <= last:
                     return self.ports.index(int(primary[1]))

@@ -12,6 +12,7 @@ import socketio
 from starlette.types import ASGIApp, Message
 from support.builders import AT, START
 
+from callboard.app.caching import table
 from callboard.clock import FixedClock
 from callboard.delivery import application as built
 from callboard.delivery.api.context import Context
@@ -28,7 +29,6 @@ from callboard.domain.failures import Ended
 from callboard.domain.queries import CallPage, CallQuery
 from callboard.domain.stream import Delta, Head, Position, Snapshot
 from callboard.errors import CampaignNotFound, ViewsUnavailable
-from callboard.keyspaces import table
 
 __all__ = [
     "READ_KEY",

@@ -11,13 +11,13 @@ from support.memory_site import Site, on_site
 
 from callboard.app.cacheadmin import Administered, KeyCounts, Observed
 from callboard.app.cachemetrics import LinkOf, reads_of
-from callboard.app.caching import Caching
+from callboard.app.caching import Caching, table
 from callboard.app.traffic import Traffic
 from callboard.cache import Loaded
 from callboard.clock import FixedClock
 from callboard.domain.stream import Watermark
 from callboard.errors import MalformedPayload, StoreUnavailable, ViewsUnavailable
-from callboard.keyspaces import CACHED, VIEWS, table
+from callboard.keyspaces import CACHED, VIEWS
 from callboard.observe.cachestats import CacheStats
 from callboard.views.keycounts import KeysCounted, ServerSaid
 

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from support.memory_site import Site, on_site
 
+from callboard.app.caching import table
 from callboard.cache import Loaded
 from callboard.delivery import cached
 from callboard.delivery.cached import CachedReads, Wanted
 from callboard.errors import StoreUnavailable
-from callboard.keyspaces import ALL, table
+from callboard.keyspaces import ALL
 
 
 class Reader:

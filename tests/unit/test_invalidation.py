@@ -13,12 +13,13 @@ from support.memory_site import Site, on_site
 from support.simloop import SimClock
 
 from callboard.app import invalidation
+from callboard.app.caching import table
 from callboard.app.invalidation import Invalidator, Tag, entries_of, tags_of
 from callboard.cache import Answer, Key, Loaded, Source
 from callboard.clock import FixedClock
 from callboard.domain.changes import Change
 from callboard.domain.figures import FigureWrite
-from callboard.keyspaces import CACHED, table
+from callboard.keyspaces import CACHED
 
 ROWS = table({})
 ZONE = ZoneInfo("Europe/Madrid")

@@ -10,20 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.builders import sid
 
+from callboard.app.caching import table
 from callboard.app.keyspace_page import page
 from callboard.cache.entry import checked_tags
 from callboard.cli.keyspaces import keyspaces
 from callboard.errors import ConfigurationError
-from callboard.keyspaces import (
-    CACHED,
-    CAMPAIGNS,
-    LIVE,
-    SUMMARY,
-    VIEWS,
-    ViewSpace,
-    scope_of,
-    table,
-)
+from callboard.keyspaces import CACHED, CAMPAIGNS, LIVE, SUMMARY, VIEWS, ViewSpace, scope_of
 from callboard.settings import load_settings
 
 
@@ -101,6 +93,35 @@ def test_a_setting_that_cannot_be_is_named(ttls: dict[str, float], message: str)
         table(ttls)
 
 
+def test_rows_that_share_a_tag_share_its_window() -> None:
+    for row in CACHED:
+        if row.window_of:
+            assert row.window_s == table({})[row.window_of].window_s
+    found = table({}, {"calls": 30, "analytics-today": 0})
+    assert {name for name, row in found.items() if row.window_s == 30} == {
+        "calls",
+        "forecast",
+        "failures",
+    }
+    assert found["period"].window_s == found["analytics-today"].window_s == 0
+    assert found["recent"] == table({})["recent"]
+
+
+@pytest.mark.parametrize(
+    ("windows", "message"),
+    [
+        ({"calm": 5}, "there is no keyspace 'calm'; there are call, recent, "),
+        ({"forecast": 5}, "'forecast' has the window of 'calls'"),
+        ({"call": 5}, "'call' has no window: its entries are made old at once"),
+        ({"recent": -1}, "the window of 'recent' must be 0 to 3600 seconds"),
+        ({"recent": float("nan")}, "the window of 'recent'"),
+    ],
+)
+def test_a_window_that_cannot_be_is_named(windows: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        table({}, windows)
+
+
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_campaigns_have_tags_of_their_own_that_fit(one: str, other: str) -> None:
     try:
@@ -132,6 +153,11 @@ def test_the_command_shows_the_ttls_that_are_set(monkeypatch: pytest.MonkeyPatch
     assert "77 s" in shown.output
     names = [row.name for row in CACHED] + [view.name for view in VIEWS]
     assert all(name in shown.output for name in names)
+    monkeypatch.setenv("CALLBOARD_CACHE_WINDOWS", "recent=33")
+    assert "33 s" in CliRunner().invoke(keyspaces).output
+    monkeypatch.setenv("CALLBOARD_CACHE_WINDOWS", "call=33")
+    assert "CALLBOARD_CACHE_WINDOWS" in str(CliRunner().invoke(keyspaces).exception)
+    monkeypatch.delenv("CALLBOARD_CACHE_WINDOWS")
     monkeypatch.setenv("CALLBOARD_CACHE_TTLS", "calm=5")
     assert isinstance(CliRunner().invoke(keyspaces).exception, ConfigurationError)
     monkeypatch.setenv("CALLBOARD_CACHE_TTLS", "call")

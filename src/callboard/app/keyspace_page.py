@@ -103,7 +103,7 @@ many, are made old by their tags: at once after a pause, then no more than once 
 the views' staleness bound; `Cache-Control: no-cache` asks for the newest, and gets it.
 
 While no projector vouches for the views, nothing here is served either. TTLs are the net below
-all that; `CALLBOARD_CACHE_TTLS` changes them.
+all that; `CALLBOARD_CACHE_TTLS` changes them, and `CALLBOARD_CACHE_WINDOWS` the windows.
 
 {cached}
 

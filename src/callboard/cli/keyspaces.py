@@ -2,9 +2,8 @@
 
 import click
 
-from callboard.app.caching import rows_of
+from callboard.app.caching import rows_of, table
 from callboard.app.keyspace_page import cached_rows, page, view_rows
-from callboard.keyspaces import table
 from callboard.settings import load_settings
 
 __all__ = ["keyspaces"]
@@ -13,7 +12,7 @@ __all__ = ["keyspaces"]
 @click.command()
 @click.option("--markdown", is_flag=True, help="As a page of the documentation, with defaults.")
 def keyspaces(*, markdown: bool) -> None:
-    """Print what is cached, with the TTLs that are set."""
+    """Print what is cached, with the TTLs and windows that are set."""
     if markdown:
         click.echo(page(table({})), nl=False)
         return

@@ -189,7 +189,7 @@ async def test_a_moving_slot_is_followed(opened: Open, site: Site, key: bytes) -
 
     for each in written:
         await _write(transport, written, each, b"0")
-    source = await site.cluster.holder(key)
+    source = await site.cluster.owner(key_slot(key))
     target = (source + 1) % 3
     try:
         await site.cluster.move_slot(key_slot(key), source, target, at)
@@ -199,7 +199,9 @@ async def test_a_moving_slot_is_followed(opened: Open, site: Site, key: bytes) -
         if transport.tracking:
             assert listener.told("distrusted") != []
     finally:
-        await site.cluster.move_slot(key_slot(key), target, source)
+        await site.cluster.move_slot(
+            key_slot(key), await site.cluster.owner(key_slot(key)), source
+        )
 
 
 async def _read_and_write(
